@@ -5,12 +5,20 @@
  *
  * struct mmu: one per device: the GGTT's entries and one invalidation generation per engine.
  * struct tlb: one per thread (each engine thread and each EU worker); no locking inside.
+ *
+ * GGTT look-ups are not cached: i915 writes DG1's GGTT uncached and sends no invalidation after it
+ * (needs_wc_ggtt_mapping() is false, so gen8_ggtt_invalidate() does nothing), so the hardware
+ * itself must notice the write.
  */
 #ifndef SIM_MMU_H
 #define SIM_MMU_H
 
 #include "mem/mem.h"
 #include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum gpu_engine { ENGINE_RCS0, ENGINE_BCS0, ENGINE_COUNT };
 enum mmu_access { MMU_READ, MMU_WRITE, MMU_FETCH };
@@ -44,15 +52,63 @@ void mmu_invalidate(struct mmu *mmu, enum gpu_engine engine);
 
 struct tlb *tlb_create(struct mmu *mmu, enum gpu_engine engine);
 void tlb_destroy(struct tlb *tlb);
-/* The PPGTT root (address of the PML4 in LMEM) of the context now running. Entries are tagged by it. */
+/* The PPGTT root (address of the PML4 in LMEM; 0: none) of the context now running. Entries are tagged by it. */
 void tlb_set_root(struct tlb *tlb, uint64_t pml4);
 uint64_t tlb_root(const struct tlb *tlb);
+
+/* The rest of struct tlb is private to mmu.c; the part here is what a hit needs. */
+#define TLB_PAGE_SHIFT 12
+#define TLB_SLOTS_LOG2 10
+#define TLB_SLOTS      (1u << TLB_SLOTS_LOG2)
+#define TLB_READABLE   1u
+#define TLB_WRITABLE   2u
+
+struct tlb_slot {
+    uint64_t page;  /* virtual address >> 12, as given (all 52 bits) */
+    uint8_t *host;  /* of the page; meaningless without TLB_READABLE */
+    uint64_t phys;  /* guest-physical address of the page | enum mem_kind */
+    uint32_t space; /* which root, since which flush; 0: empty slot */
+    uint32_t flags;
+};
+
+struct tlb_front {
+    const uint32_t *invalidations; /* of the engine */
+    const uint32_t *generation;    /* of the host pointers */
+    uint32_t seen_invalidations, seen_generation;
+    uint32_t space; /* of the current root; never 0 */
+    struct tlb_slot slots[TLB_SLOTS];
+};
+
+uint8_t *tlb_miss(struct tlb *tlb, uint64_t va, enum mmu_access access, struct mmu_fault *fault);
+
+static inline uint32_t tlb_slot_index(uint64_t page)
+{
+    /* Buffers often start at equal low bits: fold higher ones in. */
+    return (uint32_t)(page ^ (page >> TLB_SLOTS_LOG2)) & (TLB_SLOTS - 1);
+}
 
 /*
  * Host pointer for a GPU virtual address, good up to the end of its 4 KiB page and until the
  * lease is closed; NULL with *fault filled. Call under an open lease.
  */
-uint8_t *tlb_ptr(struct tlb *tlb, uint64_t va, enum mmu_access access, struct mmu_fault *fault);
+static inline uint8_t *tlb_ptr(struct tlb *tlb, uint64_t va, enum mmu_access access,
+                               struct mmu_fault *fault)
+{
+    struct tlb_front *front = (struct tlb_front *)tlb; /* its first member */
+    uint64_t page = va >> TLB_PAGE_SHIFT;
+    const struct tlb_slot *slot = &front->slots[tlb_slot_index(page)];
+    uint32_t need = access == MMU_WRITE ? TLB_WRITABLE : TLB_READABLE;
+
+    if (__builtin_expect(
+            slot->page == page && slot->space == front->space && (slot->flags & need) &&
+                __atomic_load_n(front->invalidations, __ATOMIC_ACQUIRE) ==
+                    front->seen_invalidations &&
+                __atomic_load_n(front->generation, __ATOMIC_ACQUIRE) == front->seen_generation,
+            1))
+        return slot->host + (va & ((1u << TLB_PAGE_SHIFT) - 1));
+    return tlb_miss(tlb, va, access, fault);
+}
+
 uint8_t *tlb_ggtt_ptr(struct tlb *tlb, uint64_t addr, enum mmu_access access, struct mmu_fault *fault);
 
 /* Copies that may cross pages; false with *fault filled at the first byte that failed. */
@@ -62,4 +118,8 @@ bool tlb_ggtt_read(struct tlb *tlb, uint64_t addr, void *to, size_t n, struct mm
 bool tlb_ggtt_write(struct tlb *tlb, uint64_t addr, const void *from, size_t n, struct mmu_fault *fault);
 
 const char *mmu_fault_text(const struct mmu_fault *fault, char *buf, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
 #endif
