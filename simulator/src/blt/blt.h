@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* blt.h - the copy engine's 2D commands (command type 2: XY_*; and MEM_COPY/SET if Gen12.10 has them). */
+/* blt.h - the copy engine's 2D commands (command type 2: XY_*; and MEM_COPY/SET if Gen12.10 has
+ * them). */
 #ifndef SIM_BLT_H
 #define SIM_BLT_H
 

@@ -74,8 +74,8 @@ struct mem *mem_create(uint64_t lmem_size)
         goto fail_free;
     if (ftruncate(mem->lmem_fd, (off_t)lmem_size))
         goto fail_close;
-    mem->lmem = mmap(NULL, lmem_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-                     mem->lmem_fd, 0);
+    mem->lmem =
+        mmap(NULL, lmem_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, mem->lmem_fd, 0);
     if (mem->lmem == MAP_FAILED)
         goto fail_close;
     madvise(mem->lmem, lmem_size, MADV_HUGEPAGE); /* only speed: its failure does not matter */
@@ -197,8 +197,7 @@ void mem_lease_close(struct mem_lease *lease)
 bool mem_lease_wanted(const struct mem_lease *lease)
 {
     uint32_t opened = atomic_load_explicit(&lease->opened, memory_order_relaxed);
-    return opened &&
-           opened != __atomic_load_n(&lease->mem->generation, __ATOMIC_RELAXED);
+    return opened && opened != __atomic_load_n(&lease->mem->generation, __ATOMIC_RELAXED);
 }
 
 static bool old_lease_open(struct mem *mem, uint32_t generation)

@@ -38,8 +38,10 @@ void mem_set_log(struct mem *mem, FILE *log);
 int mem_lmem_fd(const struct mem *mem);
 uint8_t *mem_lmem(const struct mem *mem);
 uint64_t mem_lmem_size(const struct mem *mem);
-/* As dg1_dma_map/unmap (dg1.h). Unmapping must not cut a mapping in two: -EINVAL, nothing is done. */
-int mem_dma_map(struct mem *mem, uint64_t iova, uint64_t size, int fd, uint64_t offset, bool writable);
+/* As dg1_dma_map/unmap (dg1.h). Unmapping must not cut a mapping in two: -EINVAL, nothing is done.
+ */
+int mem_dma_map(struct mem *mem, uint64_t iova, uint64_t size, int fd, uint64_t offset,
+                bool writable);
 int mem_dma_unmap(struct mem *mem, uint64_t iova, uint64_t size);
 void mem_dma_unmap_all(struct mem *mem);
 

@@ -19,11 +19,14 @@
 
 /* Entry bits: i915's gt/intel_gtt.h (GEN8_PAGE_*, GEN12_*), TGL PRM vol. 6 "4-Level Paging". */
 #define ENTRY_PRESENT    (1ull << 0)
-#define ENTRY_GGTT_LOCAL (1ull << 1)  /* GEN12_GGTT_PTE_LM */
-#define ENTRY_PAGE_SIZE  (1ull << 7)  /* GEN8_PDE_PS_2M, in a PDE only: bit 7 of a PTE is a PAT bit */
-#define ENTRY_LOCAL      (1ull << 11) /* GEN12_PPGTT_PTE_LM, leaves only: page tables always lie in LMEM */
-#define ENTRY_IPS_64K    (1ull << 11) /* GEN8_PDE_IPS_64K, in a PDE: its page table maps 64 KiB pages */
-#define ENTRY_ADDRESS    0x00003ffffffff000ull /* 45:12 */
+#define ENTRY_GGTT_LOCAL (1ull << 1) /* GEN12_GGTT_PTE_LM */
+#define ENTRY_PAGE_SIZE  (1ull << 7) /* GEN8_PDE_PS_2M, in a PDE only: bit 7 of a PTE is a PAT bit \
+                                      */
+#define ENTRY_LOCAL \
+    (1ull << 11) /* GEN12_PPGTT_PTE_LM, leaves only: page tables always lie in LMEM */
+#define ENTRY_IPS_64K \
+    (1ull << 11) /* GEN8_PDE_IPS_64K, in a PDE: its page table maps 64 KiB pages */
+#define ENTRY_ADDRESS 0x00003ffffffff000ull /* 45:12 */
 
 #define PAGE_BYTES   4096ull
 #define PAGE_64K     (64ull << 10)
@@ -244,8 +247,8 @@ static void make_leaf(struct leaf *leaf, uint64_t va, uint64_t entry, uint64_t s
 {
     leaf->base = va & ~(size - 1);
     leaf->size = size;
-    leaf->phys = (entry & ENTRY_ADDRESS & ~(size - 1)) |
-                 (entry & ENTRY_LOCAL ? MEM_LOCAL : MEM_SYSTEM);
+    leaf->phys =
+        (entry & ENTRY_ADDRESS & ~(size - 1)) | (entry & ENTRY_LOCAL ? MEM_LOCAL : MEM_SYSTEM);
 }
 
 /* RW (bit 1) is not looked at: Gen12 has no read-only PPGTT pages (i915: has_read_only = false). */
@@ -324,7 +327,8 @@ uint8_t *tlb_miss(struct tlb *tlb, uint64_t va, enum mmu_access access, struct m
     uint64_t page = va >> TLB_PAGE_SHIFT;
     struct tlb_slot *slot = &tlb->front.slots[tlb_slot_index(page)];
     if (slot->page == page && slot->space == tlb->front.space) {
-        resolve(tlb->mmu->mem, slot); /* memory may have come since; new mappings change no generation */
+        resolve(tlb->mmu->mem,
+                slot); /* memory may have come since; new mappings change no generation */
         return checked_host(slot, va, access, fault);
     }
 
@@ -358,8 +362,8 @@ uint8_t *tlb_ggtt_ptr(struct tlb *tlb, uint64_t addr, enum mmu_access access,
         fail(fault, MMU_FAULT_NOT_PRESENT, 0, entry);
         return NULL;
     }
-    struct tlb_slot slot = {
-        .phys = (entry & ENTRY_ADDRESS) | (entry & ENTRY_GGTT_LOCAL ? MEM_LOCAL : MEM_SYSTEM)};
+    struct tlb_slot slot = {.phys = (entry & ENTRY_ADDRESS) |
+                                    (entry & ENTRY_GGTT_LOCAL ? MEM_LOCAL : MEM_SYSTEM)};
     resolve(tlb->mmu->mem, &slot);
     uint8_t *host = checked_host(&slot, addr, access, fault);
     if (!host)

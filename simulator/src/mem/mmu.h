@@ -27,8 +27,9 @@ enum mmu_fault_why {
     MMU_FAULT_NONE,
     MMU_FAULT_NOT_PRESENT, /* an entry on the way has P = 0 */
     MMU_FAULT_NO_MEMORY,   /* the entry points at nothing (outside LMEM, unmapped bus address) */
-    MMU_FAULT_RANGE,       /* virtual address beyond 47/48 bits (after canonicalising) or beyond the GGTT */
-    MMU_FAULT_NO_SPACE,    /* PPGTT access without a page-table root */
+    MMU_FAULT_RANGE, /* virtual address beyond 47/48 bits (after canonicalising) or beyond the GGTT
+                      */
+    MMU_FAULT_NO_SPACE, /* PPGTT access without a page-table root */
 };
 
 struct mmu_fault {
@@ -52,7 +53,8 @@ void mmu_invalidate(struct mmu *mmu, enum gpu_engine engine);
 
 struct tlb *tlb_create(struct mmu *mmu, enum gpu_engine engine);
 void tlb_destroy(struct tlb *tlb);
-/* The PPGTT root (address of the PML4 in LMEM; 0: none) of the context now running. Entries are tagged by it. */
+/* The PPGTT root (address of the PML4 in LMEM; 0: none) of the context now running. Entries are
+ * tagged by it. */
 void tlb_set_root(struct tlb *tlb, uint64_t pml4);
 uint64_t tlb_root(const struct tlb *tlb);
 
@@ -109,13 +111,15 @@ static inline uint8_t *tlb_ptr(struct tlb *tlb, uint64_t va, enum mmu_access acc
     return tlb_miss(tlb, va, access, fault);
 }
 
-uint8_t *tlb_ggtt_ptr(struct tlb *tlb, uint64_t addr, enum mmu_access access, struct mmu_fault *fault);
+uint8_t *tlb_ggtt_ptr(struct tlb *tlb, uint64_t addr, enum mmu_access access,
+                      struct mmu_fault *fault);
 
 /* Copies that may cross pages; false with *fault filled at the first byte that failed. */
 bool tlb_read(struct tlb *tlb, uint64_t va, void *to, size_t n, struct mmu_fault *fault);
 bool tlb_write(struct tlb *tlb, uint64_t va, const void *from, size_t n, struct mmu_fault *fault);
 bool tlb_ggtt_read(struct tlb *tlb, uint64_t addr, void *to, size_t n, struct mmu_fault *fault);
-bool tlb_ggtt_write(struct tlb *tlb, uint64_t addr, const void *from, size_t n, struct mmu_fault *fault);
+bool tlb_ggtt_write(struct tlb *tlb, uint64_t addr, const void *from, size_t n,
+                    struct mmu_fault *fault);
 
 const char *mmu_fault_text(const struct mmu_fault *fault, char *buf, size_t n);
 
