@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""The host's packages: what each step needs, installed as root, named when we are not."""
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from .ui import SvmError, step
+
+# What a step needs: Debian package -> how to see that it is there (a program, or a file).
+NEEDS = {
+    "tree": {  # unpacking Debian trees: private QEMU, guest image
+        "mmdebstrap": "mmdebstrap",
+        "debian-archive-keyring": "/usr/share/keyrings/debian-archive-keyring.gpg",
+    },
+    "image": {"erofs-utils": "mkfs.erofs"},
+    "init": {"gcc": "gcc", "libc6-dev": "/usr/include/stdio.h"},
+    "stock": {"kmod": "depmod", "xz-utils": "xz"},
+    "kernel": {
+        "gcc": "gcc", "make": "make", "flex": "flex", "bison": "bison", "bc": "bc",
+        "libelf-dev": "/usr/include/libelf.h", "libssl-dev": "/usr/include/openssl/ssl.h",
+        "libc6-dev": "/usr/include/stdio.h", "xz-utils": "xz", "lz4": "lz4", "patch": "patch",
+        "kmod": "depmod", "perl": "perl", "cpio": "cpio", "rsync": "rsync",
+    },
+    "build": {
+        "cmake": "cmake", "make": "make", "gcc": "gcc", "g++": "g++", "pkg-config": "pkg-config",
+        "libgtest-dev": "/usr/include/gtest/gtest.h", "libgmock-dev": "/usr/include/gmock/gmock.h",
+        "libdrm-dev": "/usr/include/libdrm/drm.h",
+        "opencl-c-headers": "/usr/include/CL/cl.h",
+        "opencl-clhpp-headers": "/usr/include/CL/opencl.hpp",
+        "ocl-icd-opencl-dev": "/usr/lib/x86_64-linux-gnu/libOpenCL.so",
+        "libze-dev": "/usr/include/level_zero/ze_api.h",
+        "intel-opencl-icd": "/usr/lib/x86_64-linux-gnu/intel-opencl/libigdrcl.so",
+        "ocloc": "ocloc",
+        "clang-14": "clang-14",
+    },
+}
+
+
+def _present(probe):
+    if probe.startswith("/"):
+        return Path(probe).exists()
+    return shutil.which(probe, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") is not None
+
+
+def missing(*needs):
+    return sorted({pkg for need in needs for pkg, probe in NEEDS[need].items() if not _present(probe)})
+
+
+def _known(package):
+    out = subprocess.run(["apt-cache", "policy", package], capture_output=True, text=True, check=False)
+    return "Candidate: " in out.stdout and "Candidate: (none)" not in out.stdout
+
+
+def ensure(*needs):
+    """Have the packages of these steps installed, or say which ones a root must install."""
+    packages = missing(*needs)
+    if not packages:
+        return
+    if os.geteuid() != 0:
+        raise SvmError("these Debian packages are needed; install them as root and run again:\n"
+                       f"    apt-get install {' '.join(packages)}")
+    env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=600"]
+    with step(f"Installing {len(packages)} Debian packages") as s:
+        if not all(_known(p) for p in packages):
+            s.run(apt + ["update"], env=env)
+        install = apt + ["install", "--no-install-recommends"] + packages
+        try:
+            s.run(install, env=env)
+        except SvmError:  # an old package list names versions the mirror has dropped
+            s.run(apt + ["update"], env=env)
+            s.run(install, env=env)
+    still = missing(*needs)
+    if still:
+        raise SvmError(f"installed, but still not found: {' '.join(still)}")
