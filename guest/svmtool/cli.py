@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""The verbs of ./svm."""
+import argparse
+import os
+import signal
+import sys
+
+from . import kernel, paths, vm
+from .ui import SvmError, note
+
+
+def _guest_options(parser):
+    g = parser.add_argument_group("guest")
+    g.add_argument("--kernel", choices=kernel.VARIANTS, default=os.environ.get("SVM_KERNEL", "fast"),
+                   help="stock: Debian's binary; fast: ours (default); debug: ours with all checkers")
+    g.add_argument("--lmem", default="2G", metavar="SIZE", help="the GPU's local memory, 256M to 16G (default 2G)")
+    g.add_argument("--mem", default="4G", metavar="SIZE", help="the guest's memory (default 4G)")
+    g.add_argument("--smp", type=int, default=2, metavar="N", help="CPUs (default 2)")
+    g.add_argument("--no-gpu", action="store_true", help="boot without the simulated GPU")
+    g.add_argument("--trace", default="", metavar="KINDS",
+                   help="simulator's trace, to dg1-sim.log: mmio,cmd,ctx,irq,mem,eu or all")
+    g.add_argument("--i915", default="", metavar="PARAMS", help="more parameters of the i915 module")
+    g.add_argument("--append", default="", metavar="ARGS", help="more kernel command line")
+    g.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="set in the command's environment")
+    g.add_argument("--timeout", type=float, default=0, metavar="S", help="end the guest after S seconds (status 124)")
+    g.add_argument("--keep-log", action="store_true", help="say at the end where the logs are")
+    g.add_argument("--no-build", action="store_true",
+                   help="use the kernel built last, even when kernel/ has changed since")
+    g.add_argument("--accel", choices=("kvm", "tcg"), default="", help="default: KVM if a test boot works, else TCG")
+
+
+def _options(args, command):
+    env = dict(e.split("=", 1) if "=" in e else (e, os.environ.get(e, "")) for e in args.env)
+    return vm.Options(command=command, kernel=args.kernel, gpu=not args.no_gpu, lmem=args.lmem,
+                      mem=args.mem, smp=args.smp, trace=args.trace, append=args.append,
+                      i915=args.i915, env=env, timeout=args.timeout, build=not args.no_build,
+                      accel=args.accel, cwd=_guest_cwd())
+
+
+def _guest_cwd():
+    """The command starts where we are, when that is inside the tree."""
+    here = os.getcwd()
+    return here if here == str(paths.TREE) or here.startswith(str(paths.TREE) + "/") else str(paths.TREE)
+
+
+def _run(args, command):
+    status, guest = vm.run_here(_options(args, command))
+    if args.keep_log:
+        note(f"logs: {guest.logs}")
+    return status
+
+
+def cmd_run(args):
+    command = args.command[1:] if args.command[:1] == ["--"] else args.command
+    if not command:
+        raise SvmError("run what? ./svm run -- CMD…")
+    return _run(args, command)
+
+
+def cmd_shell(args):
+    return _run(args, ["/bin/bash", "-l"])
+
+
+def cmd_kernel(args):
+    for variant in args.variant or ["fast"]:
+        built = kernel.stock() if variant == "stock" else kernel.build(variant, args.update)
+        kernel.describe(built)
+    return 0
+
+
+def _parser():
+    p = argparse.ArgumentParser(prog="./svm", description=__doc__ and "Build, boot and test a simulated DG1.")
+    verbs = p.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    run = verbs.add_parser("run", help="run a command in the guest",
+                           description="Run CMD in a fresh guest with a simulated DG1. The project's tree is at "
+                                       "the same path, read-only except out/. The exit status is CMD's; 124: "
+                                       "time limit; 125: the guest died. Ctrl-] ends an interactive guest.")
+    _guest_options(run)
+    run.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD…")
+    run.set_defaults(func=cmd_run)
+
+    shell = verbs.add_parser("shell", help="an interactive shell in the guest")
+    _guest_options(shell)
+    shell.set_defaults(func=cmd_shell)
+
+    k = verbs.add_parser("kernel", help="build the guest's kernel",
+                         description="Build guest kernels from Debian's source with kernel/ laid over it; only "
+                                     "what changed is built again.")
+    k.add_argument("variant", nargs="*", choices=kernel.VARIANTS, help="default: fast")
+    k.add_argument("--update", action="store_true", help="take the newest Debian source of the series")
+    k.set_defaults(func=cmd_kernel)
+    return p
+
+
+def _terminate(_signum, _frame):
+    raise KeyboardInterrupt
+
+
+def main():
+    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGHUP, _terminate)
+    args = _parser().parse_args()
+    try:
+        return args.func(args)
+    except SvmError as e:
+        note(str(e))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: MIT
+"""One guest: the simulator, QEMU, the command in it, and the end of them all."""
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import agent, build, image, initramfs, kernel, paths, qemu
+from .procs import Child
+from .ui import SvmError, note
+
+# As in guest/init/init.h.
+AGENT_PORT, KLOG_PORT, ROOT_SERIAL = "svm.agent", "svm.klog", "svm-root"
+
+# Exit statuses of ./svm itself, beside the command's own; the same as timeout(1) and env(1) use.
+STATUS_TIMEOUT, STATUS_GUEST_DIED = 124, 125
+BOOT_TIMEOUT_S = 180
+KEPT_RUNS = 40
+
+APPEND = [
+    "console=ttyS0", "quiet", "loglevel=4",  # warnings and worse; everything goes to kernel.log
+    "panic=-1",  # with -no-reboot: a panic ends QEMU at once
+    "mitigations=off",  # one user: nobody to protect, and TCG pays for each
+    "random.trust_cpu=on",
+    "tsc=reliable",  # no watchdog: vCPU threads are descheduled on a busy host
+    "rcupdate.rcu_cpu_stall_timeout=60", "hung_task_panic=0",
+]
+
+
+@dataclass
+class Options:
+    command: list
+    kernel: str = "fast"
+    gpu: bool = True
+    lmem: str = "2G"
+    mem: str = "4G"
+    smp: int = 2
+    trace: str = ""
+    append: str = ""
+    i915: str = ""
+    env: dict = field(default_factory=dict)
+    cwd: str = ""
+    timeout: float = 0
+    build: bool = True
+    accel: str = ""
+    tty: bool = False
+
+
+class Artefacts:
+    """Everything a guest is made of, prepared once and used by any number of guests."""
+
+    def __init__(self, options):
+        self.qemu = qemu.ensure()
+        self.image = image.ensure()
+        self.kernel = kernel.ensure(options.kernel, options.build)
+        self.initramfs = initramfs.ensure(self.kernel)
+        self.simulator = build.simulator() if options.gpu else None
+
+
+def new_run_folder():
+    runs = paths.make(paths.LOGS / "runs")
+    old = sorted(runs.iterdir(), key=lambda p: p.stat().st_mtime, reverse=True)
+    for folder in old[KEPT_RUNS:]:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=time.strftime("%m%d-%H%M%S-"), dir=runs))
+
+
+class Guest:
+    def __init__(self, artefacts, options, accel):
+        self.a, self.o, self.accel = artefacts, options, accel
+        self.logs = new_run_folder()
+        self.children = []
+        # Short: a socket's path has at most 107 characters.
+        self.sockets = Path(tempfile.mkdtemp(prefix="svm-", dir=os.environ.get("XDG_RUNTIME_DIR") or "/tmp"))
+        self.problems = []
+
+    # --- parts -----------------------------------------------------------------------------
+
+    def _start(self, name, argv):
+        with open(self.logs / f"{name}.log", "ab") as log:
+            child = Child(argv, log)
+        self.children.append(child)
+        return child
+
+    def _start_simulator(self):
+        path = self.sockets / "gpu"
+        argv = [self.a.simulator, "--socket", path, "--lmem", self.o.lmem, "--once",
+                "--log", self.logs / "dg1-sim.log"]
+        if self.o.trace:
+            argv += ["--trace", self.o.trace]
+        sim = self._start("dg1-sim-err", argv)
+        give_up = time.monotonic() + 20
+        while not path.exists():
+            if sim.ended() or time.monotonic() > give_up:
+                raise SvmError("the simulator did not start: "
+                               + (self.logs / "dg1-sim-err.log").read_text(errors="replace"))
+            time.sleep(0.005)
+        return path
+
+    def _qemu_argv(self, gpu_socket):
+        o = self.o
+        log = self.logs
+        argv = [*self.a.qemu.argv,
+                "-M", "q35,memory-backend=mem,vmport=off,hpet=on", "-m", o.mem,
+                "-object", f"memory-backend-memfd,id=mem,size={o.mem},share=on",
+                # la57=off: NEO treats CPUs with 57-bit addresses differently.
+                "-cpu", "max,la57=off", "-smp", str(o.smp),
+                "-nographic", "-no-reboot", "-nodefaults", "-no-user-config", "-monitor", "none",
+                "-serial", f"file:{log}/console.log",
+                "-kernel", self.a.kernel.image, "-initrd", self.a.initramfs,
+                "-append", " ".join(APPEND + [o.append]).strip(),
+                "-drive", f"file={self.a.image},if=none,id=root,format=raw,readonly=on,cache=unsafe",
+                "-device", f"virtio-blk-pci,drive=root,serial={ROOT_SERIAL},packed=on",
+                "-device", "virtio-serial-pci",
+                "-chardev", f"socket,id=agent,path={self.sockets}/agent",
+                "-device", f"virtserialport,chardev=agent,name={AGENT_PORT}",
+                "-chardev", f"file,id=klog,path={log}/kernel.log",
+                "-device", f"virtserialport,chardev=klog,name={KLOG_PORT}",
+                "-device", "virtio-rng-pci",
+                "-fsdev", f"local,id=tree,path={paths.TREE},security_model=none,readonly=on,multidevs=remap",
+                "-device", "virtio-9p-pci,fsdev=tree,mount_tag=tree",
+                "-fsdev", f"local,id=out,path={paths.make(paths.OUT)},security_model=none,multidevs=remap",
+                "-device", "virtio-9p-pci,fsdev=out,mount_tag=out"]
+        if self.accel == "kvm":
+            argv += ["-accel", "kvm"]
+        else:
+            argv += ["-accel", "tcg,thread=multi,tb-size=256"]
+        if gpu_socket:
+            argv += ["-device", '{"driver":"vfio-user-pci","socket":{"path":"%s","type":"unix"},'
+                                '"bus":"pcie.0","addr":"2.0"}' % gpu_socket]
+        return argv
+
+    def _config(self):
+        o = self.o
+        env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+               "HOME": "/root", "USER": "root", "LANG": "C.UTF-8", "SVM_GUEST": "1",
+               "TERM": os.environ.get("TERM", "linux"), **o.env}
+        items = [f"mount=tree:ro:{paths.TREE}", f"mount=out:rw:{paths.OUT}",
+                 f"cwd={o.cwd or paths.TREE}", f"gpu={int(o.gpu)}", f"tty={int(o.tty)}"]
+        if o.i915:
+            items.append(f"i915={o.i915}")
+        if o.tty:
+            rows, cols = agent.window_size(0)
+            items += [f"rows={rows}", f"cols={cols}"]
+        items += [f"env={k}={v}" for k, v in env.items()] + [f"arg={a}" for a in o.command]
+        return b"".join(i.encode() + b"\0" for i in items)
+
+    # --- life ------------------------------------------------------------------------------
+
+    def run(self, write=agent.to_own_streams, stdin=None):
+        """Boot, run the command, return its status. The logs stay in self.logs."""
+        started = time.monotonic()
+        limit = self.o.timeout or None
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._end)
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+            listener.bind(str(self.sockets / "agent"))
+            listener.listen(1)
+            gpu_socket = self._start_simulator() if self.o.gpu else None
+            vm = self._start("qemu", self._qemu_argv(gpu_socket))
+            sock = stack.enter_context(self._accept(listener, vm))
+            session = agent.Session(sock, write, stdin, self._on_status)
+            if self.o.tty:
+                agent.follow_resizes(session)
+                stack.enter_context(agent.Terminal(0))
+            try:
+                return session.run(self._config(),
+                                   lambda: None if limit is None else started + limit - time.monotonic(),
+                                   raw=self.o.tty)
+            except agent.GuestGone:
+                self.problems.append("the guest ended without a status (a crash?)")
+                return STATUS_GUEST_DIED
+            except TimeoutError:
+                self.problems.append(f"stopped after {limit:g} s")
+                return STATUS_TIMEOUT
+            except agent.Stopped:
+                self.problems.append("stopped from the keyboard")
+                return 130
+
+    def _accept(self, listener, vm):
+        listener.settimeout(0.2)
+        give_up = time.monotonic() + 60
+        while True:
+            try:
+                return listener.accept()[0]
+            except TimeoutError:
+                if vm.ended() or time.monotonic() > give_up:
+                    raise SvmError("QEMU did not start: "
+                                   + (self.logs / "qemu.log").read_text(errors="replace")) from None
+
+    def _on_status(self, text):
+        self.problems.append(text)
+
+    def _end(self):
+        # QEMU first: the simulator then sees its client leave, writes its counters and ends.
+        for child in reversed(self.children):
+            child.end()
+        shutil.rmtree(self.sockets, ignore_errors=True)
+
+    def console_tail(self, lines=25):
+        try:
+            text = (self.logs / "console.log").read_text(errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+
+def choose_accel(artefacts, options):
+    """KVM when a test boot of this kernel under it succeeded, else TCG."""
+    if options.accel:
+        return options.accel
+
+    def test_boot():
+        trial = Options(command=["/bin/true"], gpu=False, timeout=30, smp=options.smp)
+        guest = Guest(artefacts, trial, "kvm")
+        try:
+            status = guest.run(write=lambda kind, data: None)
+        except SvmError as e:
+            return str(e)
+        return None if status == 0 else f"a test boot failed ({'; '.join(guest.problems)})"
+
+    return qemu.acceleration(artefacts.qemu, test_boot)[0]
+
+
+def run_here(options):
+    """`./svm run`: the command's input and output are ours."""
+    artefacts = Artefacts(options)
+    accel = choose_accel(artefacts, options)
+    options.tty = agent.interactive()
+    guest = Guest(artefacts, options, accel)
+    status = guest.run(stdin=0)
+    for problem in guest.problems:
+        note(problem)
+    if status in (STATUS_TIMEOUT, STATUS_GUEST_DIED) and guest.problems:
+        tail = guest.console_tail()
+        if tail:
+            note("the end of the guest's console:\n" + tail)
+        note(f"logs: {guest.logs}")
+    return status, guest
