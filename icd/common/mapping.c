@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "mapping.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* PROCMAP_QUERY of include/uapi/linux/fs.h (Linux 6.11), which Debian 12's headers lack. */
+struct procmap_query {
+    uint64_t size, query_flags, query_addr;
+    uint64_t vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode;
+    uint32_t dev_major, dev_minor, vma_name_size, build_id_size;
+    uint64_t vma_name_addr, build_id_addr;
+};
+#define PROCMAP_QUERY        _IOWR('f', 17, struct procmap_query)
+#define PROCMAP_VMA_READABLE 0x01
+#define PROCMAP_VMA_WRITABLE 0x02
+
+static bool find_by_query(int fd, uintptr_t address, struct mapping *mapping, bool *known)
+{
+    struct procmap_query query = {.size = sizeof(query), .query_addr = address};
+    if (ioctl(fd, PROCMAP_QUERY, &query)) {
+        *known = errno == ENOENT; /* a definite no; anything else: an older kernel */
+        return false;
+    }
+    *known = true;
+    *mapping = (struct mapping){.start = query.vma_start,
+                                .end = query.vma_end,
+                                .readable = query.vma_flags & PROCMAP_VMA_READABLE,
+                                .writable = query.vma_flags & PROCMAP_VMA_WRITABLE};
+    return true;
+}
+
+static bool find_by_text(FILE *maps, uintptr_t address, struct mapping *mapping)
+{
+    char *line = NULL;
+    size_t capacity = 0;
+    bool found = false;
+    while (!found && getline(&line, &capacity, maps) > 0) {
+        unsigned long start, end;
+        char mode[5];
+        if (sscanf(line, "%lx-%lx %4s", &start, &end, mode) != 3)
+            continue;
+        if (address < start)
+            break;
+        found = address < end;
+        *mapping = (struct mapping){
+            .start = start, .end = end, .readable = mode[0] == 'r', .writable = mode[1] == 'w'};
+    }
+    free(line);
+    return found;
+}
+
+bool mapping_find(uintptr_t address, struct mapping *mapping)
+{
+    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool known;
+    bool found = find_by_query(fd, address, mapping, &known);
+    if (known) {
+        close(fd);
+        return found;
+    }
+    FILE *maps = fdopen(fd, "r");
+    if (!maps) {
+        close(fd);
+        return false;
+    }
+    found = find_by_text(maps, address, mapping);
+    fclose(maps);
+    return found;
+}
+
+#define COVER_PAGES 1024 /* pages asked for at once */
+
+bool mapping_covers(const void *start, size_t length)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t at = (uintptr_t)start & ~(page - 1);
+    uintptr_t end = (uintptr_t)start + (length ? length : 1);
+    unsigned char in_core[COVER_PAGES];
+    if (end <= at)
+        return false;
+    while (at < end) {
+        size_t step = (end - at + page - 1) & ~(page - 1);
+        if (step > COVER_PAGES * page)
+            step = COVER_PAGES * page;
+        if (mincore((void *)at, step, in_core))
+            return false;
+        at += step;
+    }
+    return true;
+}

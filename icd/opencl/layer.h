@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The OpenCL layer: NEO's own entry points (next), what we know of its GPUs, and the calls we
+ * answer in NEO's place. All objects the application sees are NEO's own.
+ */
+#ifndef ICD_OPENCL_LAYER_H
+#define ICD_OPENCL_LAYER_H
+
+#define CL_TARGET_OPENCL_VERSION 300
+#include <CL/cl.h>
+#include <CL/cl_ext.h>
+#include <CL/cl_icd.h>
+
+#include "ranges.h"
+#include "spaces.h"
+#include "windows.h"
+
+/* NEO's cl_intel_unified_shared_memory, which has no place in the dispatch table. */
+struct usm_functions {
+    clHostMemAllocINTEL_fn host_alloc;
+    clDeviceMemAllocINTEL_fn device_alloc;
+    clSharedMemAllocINTEL_fn shared_alloc;
+    clMemFreeINTEL_fn free;
+    clMemBlockingFreeINTEL_fn blocking_free;
+    clGetMemAllocInfoINTEL_fn get_info;
+    clSetKernelArgMemPointerINTEL_fn set_arg;
+    clEnqueueMemFillINTEL_fn fill;
+    clEnqueueMemsetINTEL_fn set;
+    clEnqueueMemcpyINTEL_fn copy;
+    clEnqueueMigrateMemINTEL_fn migrate;
+    clEnqueueMemAdviseINTEL_fn advise;
+};
+
+typedef void *(CL_API_CALL *get_function)(const char *name);
+
+struct layer {
+    cl_icd_dispatch next;
+    struct usm_functions usm;
+    get_function next_function;
+    struct spaces spaces;
+    bool mirror; /* the kernel can mirror this process: memory is ours */
+};
+
+extern struct layer layer;
+
+/* ---- memory.c: allocations of ours ------------------------------------------------------ */
+
+enum memory_kind { MEMORY_SVM, MEMORY_SHARED };
+
+struct memory_request {
+    cl_context context;
+    cl_device_id device; /* NULL: none in particular */
+    enum memory_kind kind;
+    cl_bitfield flags;
+    size_t size, alignment;
+    bool on_device; /* where it should start */
+};
+
+void *memory_alloc(const struct memory_request *request, cl_int *error);
+/* False if it is not an allocation of ours in that context. */
+bool memory_free(cl_context context, void *pointer);
+/* The allocation that holds the pointer. */
+bool memory_find(const void *pointer, struct range *found);
+/* A context that goes away takes its allocations along. */
+void memory_drop_context(cl_context context);
+/* Makes NEO know the memory, for calls of its that take no unknown pointer. False: unmapped. */
+bool memory_import(cl_context context, const void *start, size_t length);
+/* Whether NEO knows the memory only because of the above. */
+bool memory_in_window(const void *pointer);
+/* Whether a kernel may be handed this pointer. */
+bool memory_is_reachable(cl_context context, const void *pointer);
+
+/* ---- events.c --------------------------------------------------------------------------- */
+
+struct wait_list {
+    cl_uint count;
+    const cl_event *events;
+};
+
+/*
+ * A command of ours that only takes its place in the queue: done when the wait list is (and,
+ * in order, everything before). type is what its event reports. event may be NULL.
+ */
+cl_int events_marker(cl_command_queue queue, struct wait_list wait, cl_command_type type,
+                     cl_bool blocking, cl_event *event);
+/* Runs work on a thread of the runtime once the wait list is done, and event after it. */
+typedef void (*events_work)(void *argument);
+cl_int events_after(cl_command_queue queue, struct wait_list wait, cl_command_type type,
+                    events_work work, void *argument, cl_event *event);
+
+/* ---- svm.c / usm.c ----------------------------------------------------------------------- */
+
+cl_int svm_migrate(cl_command_queue queue, cl_uint count, const void **pointers,
+                   const size_t *sizes, cl_mem_migration_flags flags, struct wait_list wait,
+                   cl_command_type type, cl_event *event);
+/* Copies and fills: makes NEO know pointers that are not its own, then lets NEO do them. */
+bool svm_prepare(cl_command_queue queue, const void *pointer, size_t size);
+/* NULL if the handle is no good. */
+cl_context kernel_context(cl_kernel kernel);
+cl_context queue_context(cl_command_queue queue);
+cl_int CL_API_CALL kernel_set_arg_usm(cl_kernel kernel, cl_uint index, const void *pointer);
+/* What the context's devices can do, all of them: CL_DEVICE_SVM_CAPABILITIES. */
+cl_device_svm_capabilities query_svm_capabilities(cl_context context);
+/* The smallest CL_DEVICE_MAX_MEM_ALLOC_SIZE of the context's devices. */
+cl_ulong query_max_alloc(cl_context context);
+/* Calls fn for each device of the context until it answers false. */
+void query_each_device(cl_context context, bool (*fn)(cl_device_id, void *), void *argument);
+
+/* ---- entry points ------------------------------------------------------------------------ */
+
+void svm_install(cl_icd_dispatch *table);
+void kernel_install(cl_icd_dispatch *table);
+void events_install(cl_icd_dispatch *table);
+void query_install(cl_icd_dispatch *table);
+/* Our replacement of an extension function, or NULL. */
+void *usm_function(const char *name);
+
+#endif
