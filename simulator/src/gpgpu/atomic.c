@@ -28,7 +28,7 @@ enum {
 
 enum { AOP_FMAX = 1, AOP_FMIN = 2, AOP_FCMPWR = 3 };
 
-static unsigned sources(const struct gp_atomic *a)
+unsigned gp_atomic_sources(const struct gp_atomic *a)
 {
     if (a->is_float)
         return a->op == AOP_FCMPWR ? 2 : 1;
@@ -187,7 +187,7 @@ static bool known(const struct gp_atomic *a)
 enum eu_send_status gp_atomic(struct gp_msg *m, const struct gp_target *target,
                               const uint64_t offset[MSG_MAX_LANES], const struct gp_atomic *a)
 {
-    unsigned slot = a->bits == 64 ? 8 : 4, count = sources(a);
+    unsigned slot = a->bits == 64 ? 8 : 4, count = gp_atomic_sources(a);
     unsigned regs = a->simd * slot / GP_GRF_BYTES;
     uint32_t mask = m->send->exec_mask & ((1u << a->simd) - 1);
 

@@ -25,7 +25,8 @@ void gpgpu_restore(struct gpgpu *gpgpu, const uint8_t image[GPGPU_STATE_BYTES]);
  * Execute one whole command of type 3 (not PIPE_CONTROL), header first. A preempted walker
  * keeps its progress in the state that gpgpu_save writes and resumes when given again.
  */
-enum cs_result gpgpu_execute(struct gpgpu *gpgpu, struct cs_env *env, const uint32_t *dw, unsigned ndw);
+enum cs_result gpgpu_execute(struct gpgpu *gpgpu, struct cs_env *env, const uint32_t *dw,
+                             unsigned ndw);
 
 void gpgpu_report(const struct gpgpu *gpgpu, FILE *out); /* instructions, threads, messages */
 #endif

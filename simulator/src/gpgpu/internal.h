@@ -5,6 +5,7 @@
 
 #include "eu/eu.h"
 #include "gpgpu/gpgpu.h"
+#include "image/image.h"
 #include <pthread.h>
 
 #define GP_GRF_BYTES 32u
@@ -49,6 +50,8 @@ struct gp_surface {
     uint64_t base;
     uint64_t bytes; /* of a buffer */
     uint32_t dw[GP_SURFACE_DWORDS];
+    enum { IMAGE_UNREAD, IMAGE_READ } image_state;
+    struct image_surface image; /* the same for messages that know formats, once read */
 };
 
 struct gp_worker;

@@ -221,6 +221,8 @@ uint8_t *gp_atomic_ptr(struct gp_msg *m, const struct gp_target *target, uint64_
     uint8_t *host;
 
     *status = EU_SEND_OK;
+    if (offset == GP_OUTSIDE)
+        return NULL;
     if (target->kind == TARGET_SLM)
         va = offset & SLM_MASK;
     if (va & (n - 1)) {

@@ -48,7 +48,7 @@ enum eu_send_status gp_msg_fault(const struct gp_msg *m, const struct mmu_fault 
 enum eu_send_status gp_msg_needs(const struct gp_msg *m, unsigned in, unsigned out);
 
 /* surface.c: the binding table entry or bindless surface of the message; NULL after an error. */
-const struct gp_surface *gp_surface_get(struct gp_msg *m, unsigned bti);
+struct gp_surface *gp_surface_get(struct gp_msg *m, unsigned bti);
 enum eu_send_status gp_target_of(struct gp_msg *m, unsigned bti, struct gp_target *target);
 
 /* memory.c */
@@ -67,6 +67,8 @@ enum eu_send_status gp_block_read(struct gp_msg *m, const struct gp_target *targ
                                   uint8_t *to, size_t n);
 enum eu_send_status gp_block_write(struct gp_msg *m, const struct gp_target *target,
                                    uint64_t offset, const uint8_t *from, size_t n);
+/* An offset in a flat target that leads nowhere: atomics there do nothing and return 0. */
+#define GP_OUTSIDE UINT64_MAX
 /* Host address of [offset, offset + n) for an atomic; NULL with *status OK: out of bounds. */
 uint8_t *gp_atomic_ptr(struct gp_msg *m, const struct gp_target *target, uint64_t offset,
                        unsigned n, int lane, enum eu_send_status *status);
@@ -80,13 +82,18 @@ struct gp_atomic {
     bool returns;
     unsigned first_in;
 };
+/* Data values per lane that the operation takes: 0 to 2. */
+unsigned gp_atomic_sources(const struct gp_atomic *a);
 enum eu_send_status gp_atomic(struct gp_msg *m, const struct gp_target *target,
                               const uint64_t offset[MSG_MAX_LANES], const struct gp_atomic *a);
 
-/* dc0.c, dc1.c, gateway.c */
+/* dc0.c, dc1.c, images.c, gateway.c */
 enum eu_send_status gp_send_dc0(struct gp_msg *m);
 enum eu_send_status gp_send_dc1(struct gp_msg *m);
 enum eu_send_status gp_send_dcro(struct gp_msg *m);
+enum eu_send_status gp_send_sampler(struct gp_msg *m);
+enum eu_send_status gp_typed(struct gp_msg *m, bool write);
+enum eu_send_status gp_typed_atomic(struct gp_msg *m, unsigned bits);
 enum eu_send_status gp_send_gateway(struct gp_msg *m);
 enum eu_send_status gp_send_spawner(struct gp_msg *m);
 /* Lane offsets from the payload's first registers, of 32 or 64 bits. */

@@ -23,6 +23,7 @@ static void parse(struct gp_surface *s)
     s->format = dw[0] >> 18 & 0x1ff;
     s->base = (dw[8] | (uint64_t)dw[9] << 32) & GP_VA_MASK;
     s->bytes = 0;
+    s->image_state = IMAGE_UNREAD;
     if (s->type == SURFTYPE_BUFFER || s->type == SURFTYPE_STRBUF)
         s->bytes = (entries + 1) * ((dw[3] & 0x3ffff) + 1);
 }
@@ -39,7 +40,7 @@ static bool read_state(struct gp_msg *m, uint64_t va, struct gp_surface *s)
     return true;
 }
 
-static const struct gp_surface *bindless(struct gp_msg *m)
+static struct gp_surface *bindless(struct gp_msg *m)
 {
     /* Extended descriptor 31:12 is the state's offset in units of 64 bytes. */
     uint64_t offset = m->send->exdesc >> 6 & ~UINT64_C(63);
@@ -49,7 +50,7 @@ static const struct gp_surface *bindless(struct gp_msg *m)
     return read_state(m, m->job->state->bindless_surface_base + offset, s) ? s : NULL;
 }
 
-const struct gp_surface *gp_surface_get(struct gp_msg *m, unsigned bti)
+struct gp_surface *gp_surface_get(struct gp_msg *m, unsigned bti)
 {
     const struct gp_state *state = m->job->state;
     struct gp_surface *s = &m->w->surfaces[bti];
