@@ -297,9 +297,12 @@ static void src3(struct eu_inst *i, const uint64_t w[2], unsigned n, bool flt)
     o->reg = eu_bits(w, f->reg_lo + 7, f->reg_lo);
     o->sub = eu_bits(w, f->sub_lo + 4, f->sub_lo);
     o->hstride = hstride_field(eu_bits(w, f->hs_lo + 1, f->hs_lo));
-    o->width = 1;
-    if (f->vs_hi)
-        o->vstride = vstride3[eu_bits(w, f->vs_hi, f->vs_hi) << 1 | eu_bits(w, f->vs_lo, f->vs_lo)];
+    if (!f->vs_hi) { /* a row as long as the instruction */
+        o->width = 32;
+        return;
+    }
+    o->vstride = vstride3[eu_bits(w, f->vs_hi, f->vs_hi) << 1 | eu_bits(w, f->vs_lo, f->vs_lo)];
+    o->width = o->hstride && o->vstride > o->hstride ? o->vstride / o->hstride : 1;
 }
 
 static void basic3(struct eu_inst *i, const uint64_t w[2])

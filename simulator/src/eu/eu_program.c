@@ -59,7 +59,7 @@ static const char *build_src(struct eu_src *s, const struct eu_operand *o, unsig
     }
     if (!region_fits(o, n, room))
         return "source region beyond its register file";
-    s->scalar = n == 1 || (s->vs == 0 && (s->hs == 0 || s->w == 1));
+    s->scalar = n == 1 || (s->hs == 0 && s->w >= n) || (s->vs == 0 && (s->hs == 0 || s->w == 1));
     s->packed = n == 1 || (s->w >= n && s->hs == 1) || (s->hs == 1 && s->vs == s->w) ||
                 (s->w == 1 && s->vs == 1);
     return NULL;
