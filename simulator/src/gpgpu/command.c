@@ -87,7 +87,7 @@ static const struct {
     const char *name;
 } ignored[] = {
     {0x0103, "3DSTATE_CSC_COEFF"},
-    {0x0104, "STATE_PREFETCH"},
+    {0x0104, "GPGPU_CSR_BASE_ADDRESS"},
     {0x0803, "STATE_PREFETCH"},
     {0x090b, "3DSTATE_VF_STATISTICS"},
     {0x1804, "3DSTATE_CLEAR_PARAMS"},
