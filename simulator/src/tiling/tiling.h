@@ -38,16 +38,19 @@ static inline uint32_t tiling_height(enum tiling tiling)
  */
 static inline int64_t tiling_offset(enum tiling tiling, int64_t pitch, int64_t x, int64_t y)
 {
+    uint64_t ux = (uint64_t)x, uy = (uint64_t)y; /* divisions become shifts */
     switch (tiling) {
     case TILING_X:
-        return y / TILE_X_HEIGHT * TILE_X_HEIGHT * pitch + x / TILE_X_WIDTH * TILE_BYTES +
-               y % TILE_X_HEIGHT * TILE_X_WIDTH + x % TILE_X_WIDTH;
+        return (int64_t)(uy / TILE_X_HEIGHT * TILE_X_HEIGHT * (uint64_t)pitch +
+                         ux / TILE_X_WIDTH * TILE_BYTES + uy % TILE_X_HEIGHT * TILE_X_WIDTH +
+                         ux % TILE_X_WIDTH);
     case TILING_Y:
-        return y / TILE_Y_HEIGHT * TILE_Y_HEIGHT * pitch + x / TILE_Y_WIDTH * TILE_BYTES +
-               x % TILE_Y_WIDTH / TILE_Y_COLUMN * (TILE_Y_COLUMN * TILE_Y_HEIGHT) +
-               y % TILE_Y_HEIGHT * TILE_Y_COLUMN + x % TILE_Y_COLUMN;
+        return (int64_t)(uy / TILE_Y_HEIGHT * TILE_Y_HEIGHT * (uint64_t)pitch +
+                         ux / TILE_Y_WIDTH * TILE_BYTES +
+                         ux % TILE_Y_WIDTH / TILE_Y_COLUMN * (TILE_Y_COLUMN * TILE_Y_HEIGHT) +
+                         uy % TILE_Y_HEIGHT * TILE_Y_COLUMN + ux % TILE_Y_COLUMN);
     default:
-        return y * pitch + x;
+        return (int64_t)(uy * (uint64_t)pitch + ux); /* wraps, as addresses do */
     }
 }
 
