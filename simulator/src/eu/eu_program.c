@@ -246,6 +246,9 @@ static void link_op(struct eu_program *p, uint32_t n, const struct eu_inst *i)
         ip += i->jip;
     op->jip = target(p, ip);
     op->uip = target(p, (int64_t)op->ip + i->uip);
+    /* break names its loop's while, like cont, but its lanes wait behind it */
+    if (op->opcode == OP_BREAK && p->ops[op->uip].opcode == OP_WHILE)
+        op->uip++;
     mark(p, n + 1);
     if (!i->jip_reg) {
         mark(p, op->jip);
