@@ -5,8 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stddef.h>
-#include <string.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -20,7 +19,7 @@ static struct sockaddr_un address_of(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-    strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     return address;
 }
 
@@ -54,11 +53,24 @@ static int remove_stale(const char *path)
     return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-int listener_open(const char *path)
+static int listen_at(int fd, const char *path)
 {
     struct sockaddr_un address = address_of(path);
+    mode_t mask = umask(0177); /* who may connect may drive the device: the owner only */
+    int ret = bind(fd, (struct sockaddr *)&address, sizeof(address));
+    int error = errno;
+
+    umask(mask);
+    if (ret < 0)
+        return -error;
+    return listen(fd, 1) < 0 ? -errno : 0;
+}
+
+/* Between bind and listen a client would be refused: path appears when that is over. */
+int listener_open(const char *path)
+{
+    char early[sizeof(((struct sockaddr_un *)0)->sun_path)];
     int ret = remove_stale(path);
-    mode_t mask;
     int fd;
 
     if (ret < 0)
@@ -66,11 +78,13 @@ int listener_open(const char *path)
     fd = new_socket();
     if (fd < 0)
         return fd;
-    mask = umask(0177); /* who may connect may drive the device: the owner only */
-    ret = bind(fd, (struct sockaddr *)&address, sizeof(address));
-    umask(mask);
-    if (ret < 0 || listen(fd, 1) < 0) {
+    snprintf(early, sizeof(early), "%s" LISTENER_EARLY_SUFFIX, path);
+    unlink(early); /* of a server killed just there */
+    ret = listen_at(fd, early);
+    if (!ret && rename(early, path) < 0)
         ret = -errno;
+    if (ret < 0) {
+        unlink(early);
         close(fd);
         return ret;
     }

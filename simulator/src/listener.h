@@ -4,6 +4,13 @@
 #define SIM_LISTENER_H
 
 #include <stdbool.h>
+#include <sys/un.h>
+
+/* The socket has this behind its name until it listens. */
+#define LISTENER_EARLY_SUFFIX ".new"
+/* Characters in a path that listener_open can use. */
+#define LISTENER_MAX_PATH \
+    (sizeof(((struct sockaddr_un *)0)->sun_path) - sizeof(LISTENER_EARLY_SUFFIX))
 
 /*
  * Listen on path. A socket left behind there by a dead server is removed; anything else in the

@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include "dg1.h"
+#include "listener.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 
 #define LMEM_MIN    (256ull << 20)
 #define LMEM_MAX    (16ull << 30)
@@ -125,10 +125,8 @@ static unsigned parse_trace(const char *text)
 
 static const char *parse_socket(const char *text)
 {
-    size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
-
-    if (!*text || strlen(text) > max)
-        usage("--socket: the path must have 1 to %zu characters", max);
+    if (!*text || strlen(text) > LISTENER_MAX_PATH)
+        usage("--socket: the path must have 1 to %zu characters", LISTENER_MAX_PATH);
     return text;
 }
 

@@ -115,7 +115,7 @@ TEST_F(Program, BadOptionsExitWith2AndSayWhy)
     } bad[] = {
         {{}, "--socket is missing"},
         {{"--socket", ""}, "--socket"},
-        {{"--socket", std::string(108, 'x')}, "107 characters"},
+        {{"--socket", std::string(104, 'x')}, "103 characters"},
         {{"--socket", "s", "--lmem", "3G"}, "power of two"},
         {{"--socket", "s", "--lmem", "128M"}, "256M to 16G"},
         {{"--socket", "s", "--lmem", "32G"}, "256M to 16G"},
