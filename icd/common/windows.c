@@ -1,72 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 #include "windows.h"
 
-#include "mapping.h"
+#define WINDOW_LENGTH ((uint64_t)4 << 30)
+#define ADDRESS_LIMIT ((uint64_t)1 << 47)
+/* Nothing is ever mapped below (vm.mmap_min_addr), and NEO takes no null pointer. */
+#define LOWEST_ADDRESS ((uint64_t)64 << 10)
 
-static pthread_mutex_t cover_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static bool covered(struct windows *windows, void *owner, uintptr_t start, size_t length)
+static uint64_t bit_of(uint64_t index)
 {
-    struct range window;
-    return ranges_find(&windows->ranges, start, &window) && window.owner == owner &&
-           window.start + window.length - start >= length;
+    return (uint64_t)1 << index % 64;
 }
 
-/* The mapped stretch around the range: one mapping, or several that touch. */
-static bool find_stretch(uintptr_t start, size_t length, struct mapping *stretch)
+bool windows_is_open(struct windows *windows, const void *pointer)
 {
-    if (!mapping_find(start, stretch) || !stretch->readable)
-        return false;
-    while (stretch->end - start < length) {
-        struct mapping next;
-        if (!mapping_find(stretch->end, &next) || !next.readable)
-            return false;
-        stretch->end = next.end;
-    }
-    return true;
+    uint64_t index = (uintptr_t)pointer >> WINDOW_SHIFT;
+    return index < WINDOW_COUNT && (atomic_load(&windows->open[index / 64]) & bit_of(index));
 }
 
-static bool open_window(struct windows *windows, void *owner, const struct mapping *stretch)
+static bool import_window(struct windows *windows, uint64_t index)
 {
-    struct range window = {
-        .start = stretch->start, .length = stretch->end - stretch->start, .owner = owner};
-    windows_drop(windows, (void *)window.start, window.length);
-    if (!windows->import(owner, (void *)window.start, window.length))
-        return false;
-    if (ranges_insert(&windows->ranges, &window))
+    uint64_t start = index << WINDOW_SHIFT;
+    uint64_t end = start + WINDOW_LENGTH;
+    if (start < LOWEST_ADDRESS)
+        start = LOWEST_ADDRESS;
+    if (end > ADDRESS_LIMIT - LOWEST_ADDRESS)
+        end = ADDRESS_LIMIT - LOWEST_ADDRESS; /* the last page is never user space */
+    return windows->import(windows->owner, (void *)start, end - start);
+}
+
+bool windows_open(struct windows *windows, const void *pointer)
+{
+    uint64_t index = (uintptr_t)pointer >> WINDOW_SHIFT;
+    if (windows_is_open(windows, pointer))
         return true;
-    windows->forget(owner, (void *)window.start);
-    return false;
-}
-
-bool windows_cover(struct windows *windows, void *owner, const void *start, size_t length)
-{
-    uintptr_t at = (uintptr_t)start;
-    if (length > UINTPTR_MAX - at)
+    if (index >= WINDOW_COUNT || (uintptr_t)pointer < LOWEST_ADDRESS)
         return false;
-    pthread_mutex_lock(&cover_lock);
-    struct mapping stretch;
-    bool done = covered(windows, owner, at, length) ||
-                (find_stretch(at, length, &stretch) && open_window(windows, owner, &stretch));
-    pthread_mutex_unlock(&cover_lock);
+    pthread_mutex_lock(&windows->lock);
+    bool done = windows_is_open(windows, pointer) || import_window(windows, index);
+    if (done)
+        atomic_fetch_or(&windows->open[index / 64], bit_of(index));
+    pthread_mutex_unlock(&windows->lock);
     return done;
-}
-
-bool windows_find(struct windows *windows, const void *address, struct range *window)
-{
-    return ranges_find(&windows->ranges, (uintptr_t)address, window);
-}
-
-void windows_drop(struct windows *windows, void *start, size_t length)
-{
-    struct range window;
-    while (ranges_take_overlap(&windows->ranges, (uintptr_t)start, length, &window))
-        windows->forget(window.owner, (void *)window.start);
-}
-
-void windows_drop_owner(struct windows *windows, void *owner)
-{
-    struct range window;
-    while (ranges_take_owned(&windows->ranges, owner, &window))
-        windows->forget(window.owner, (void *)window.start);
 }

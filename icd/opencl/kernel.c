@@ -36,13 +36,6 @@ cl_int CL_API_CALL kernel_set_arg_usm(cl_kernel kernel, cl_uint index, const voi
     return result ? result : layer.usm.set_arg(kernel, index, pointer);
 }
 
-static bool is_known_to_neo(cl_context context, const void *pointer)
-{
-    cl_unified_shared_memory_type_intel type = CL_MEM_TYPE_UNKNOWN_INTEL;
-    layer.usm.get_info(context, pointer, CL_MEM_ALLOC_TYPE_INTEL, sizeof(type), &type, NULL);
-    return type != CL_MEM_TYPE_UNKNOWN_INTEL;
-}
-
 /*
  * NEO must hear of its own allocations, to make them resident; of all other memory the kernel
  * driver takes care, and NEO would refuse it. A list with none of NEO's leaves NEO's last one
@@ -64,7 +57,7 @@ static cl_int set_pointers(cl_kernel kernel, cl_kernel_exec_info name, size_t si
     for (size_t i = 0; i < count && result == CL_SUCCESS; i++) {
         if (!memory_is_reachable(context, pointers[i]))
             result = CL_INVALID_VALUE;
-        else if (is_known_to_neo(context, pointers[i]))
+        else if (memory_is_neos(context, pointers[i]))
             known[kept++] = pointers[i];
     }
     if (result == CL_SUCCESS && kept)

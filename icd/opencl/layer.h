@@ -45,7 +45,7 @@ extern struct layer layer;
 
 /* ---- memory.c: allocations of ours ------------------------------------------------------ */
 
-enum memory_kind { MEMORY_SVM, MEMORY_SHARED };
+enum memory_kind { MEMORY_SVM, MEMORY_SHARED, MEMORY_HOST };
 
 struct memory_request {
     cl_context context;
@@ -61,12 +61,14 @@ void *memory_alloc(const struct memory_request *request, cl_int *error);
 bool memory_free(cl_context context, void *pointer);
 /* The allocation that holds the pointer. */
 bool memory_find(const void *pointer, struct range *found);
-/* A context that goes away takes its allocations along. */
-void memory_drop_context(cl_context context);
+/* A context that goes away takes its allocations along (a destructor callback). */
+void CL_CALLBACK memory_drop_context(cl_context context, void *unused);
 /* Makes NEO know the memory, for calls of its that take no unknown pointer. False: unmapped. */
 bool memory_import(cl_context context, const void *start, size_t length);
 /* Whether NEO knows the memory only because of the above. */
-bool memory_in_window(const void *pointer);
+bool memory_in_window(cl_context context, const void *pointer);
+/* Whether the memory is NEO's: device memory, which has no CPU mapping. */
+bool memory_is_neos(cl_context context, const void *pointer);
 /* Whether a kernel may be handed this pointer. */
 bool memory_is_reachable(cl_context context, const void *pointer);
 

@@ -6,6 +6,8 @@
  * On a stock kernel NEO is told of the memory as it is made (a userptr at its own address), which
  * gives fine-grain buffers in system memory.
  */
+#include <stdlib.h>
+
 #include "layer.h"
 #include "mapping.h"
 #include "storage.h"
@@ -14,39 +16,82 @@
  * (opencl/extensions/public/cl_ext_private.h). */
 #define CL_MEM_ALLOC_USE_HOST_PTR_INTEL 0x1000F
 
+/* cl_ext_private.h as well: without it sizes above CL_DEVICE_MAX_MEM_ALLOC_SIZE are refused. */
+#define CL_MEM_FLAGS_INTEL                   0x10001
+#define CL_MEM_ALLOW_UNRESTRICTED_SIZE_INTEL (1 << 23)
+
 static bool import_host(void *context, void *start, size_t length)
 {
-    cl_mem_properties_intel properties[] = {CL_MEM_ALLOC_USE_HOST_PTR_INTEL, (uintptr_t)start, 0};
+    cl_mem_properties_intel properties[] = {CL_MEM_ALLOC_USE_HOST_PTR_INTEL, (uintptr_t)start,
+                                            CL_MEM_FLAGS_INTEL,
+                                            CL_MEM_ALLOW_UNRESTRICTED_SIZE_INTEL, 0};
     return layer.usm.host_alloc(context, properties, length, 0, NULL) == start;
 }
 
-static void forget_host(void *context, void *start)
+static struct ranges allocations = RANGES_INIT;
+
+/* NEO keeps what it knows of memory per context. */
+struct context_windows {
+    struct context_windows *next;
+    struct windows windows;
+};
+
+static pthread_mutex_t contexts_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct context_windows *contexts;
+
+static struct windows *find_windows(cl_context context)
 {
-    layer.usm.free(context, start);
+    struct context_windows *entry = contexts;
+    while (entry && entry->windows.owner != context)
+        entry = entry->next;
+    return entry ? &entry->windows : NULL;
 }
 
-static struct ranges allocations = RANGES_INIT;
-static struct windows windows = {
-    .ranges = RANGES_INIT, .import = import_host, .forget = forget_host};
+static struct windows *add_windows(cl_context context)
+{
+    struct context_windows *entry = calloc(1, sizeof(*entry));
+    if (!entry)
+        return NULL;
+    pthread_mutex_init(&entry->windows.lock, NULL);
+    entry->windows.owner = context;
+    entry->windows.import = import_host;
+    entry->next = contexts;
+    contexts = entry;
+    if (layer.next.clSetContextDestructorCallback)
+        layer.next.clSetContextDestructorCallback(context, memory_drop_context, NULL);
+    return &entry->windows;
+}
+
+static struct windows *windows_of(cl_context context, bool make)
+{
+    pthread_mutex_lock(&contexts_lock);
+    struct windows *windows = find_windows(context);
+    if (!windows && make)
+        windows = add_windows(context);
+    pthread_mutex_unlock(&contexts_lock);
+    return windows;
+}
 
 static bool make_reachable(const struct memory_request *request, void *map, size_t length)
 {
     if (!layer.mirror)
         return import_host(request->context, map, length);
     i915svm_vm *vm = spaces_vm(&layer.spaces);
-    if (vm && request->on_device)
-        i915svm_advise_location(vm, map, length, I915SVM_LOCATION_DEVICE); /* a hint */
-    return vm != NULL;
+    if (!vm || !windows_of(request->context, true))
+        return false;
+    /* Hints: memory that cannot be where it should works all the same. */
+    if (request->on_device)
+        i915svm_advise_location(vm, map, length, I915SVM_LOCATION_DEVICE);
+    if (request->kind == MEMORY_HOST)
+        i915svm_advise_location(vm, map, length, I915SVM_LOCATION_SYSTEM);
+    return true;
 }
 
 static void unmap_storage(const struct range *range)
 {
-    size_t length = storage_length(range->length);
-    if (layer.mirror)
-        windows_drop(&windows, (void *)range->start, length);
-    else
-        forget_host(range->owner, (void *)range->start);
-    storage_unmap((void *)range->start, length);
+    if (!layer.mirror)
+        layer.usm.free(range->owner, (void *)range->start);
+    storage_unmap((void *)range->start, storage_length(range->length));
 }
 
 void *memory_alloc(const struct memory_request *request, cl_int *error)
@@ -89,31 +134,52 @@ bool memory_find(const void *pointer, struct range *found)
     return ranges_find(&allocations, (uintptr_t)pointer, found);
 }
 
-void memory_drop_context(cl_context context)
+/* NEO's context is gone, and with it what it knew. */
+static void drop_windows(cl_context context)
+{
+    pthread_mutex_lock(&contexts_lock);
+    struct context_windows **link = &contexts;
+    while (*link && (*link)->windows.owner != context)
+        link = &(*link)->next;
+    struct context_windows *entry = *link;
+    if (entry)
+        *link = entry->next;
+    pthread_mutex_unlock(&contexts_lock);
+    free(entry);
+}
+
+void CL_CALLBACK memory_drop_context(cl_context context, void *unused)
 {
     struct range range;
+    (void)unused;
     while (ranges_take_owned(&allocations, context, &range))
-        unmap_storage(&range);
-    windows_drop_owner(&windows, context);
+        storage_unmap((void *)range.start, storage_length(range.length));
+    drop_windows(context);
 }
 
 bool memory_import(cl_context context, const void *start, size_t length)
 {
-    return windows_cover(&windows, context, start, length);
+    struct windows *windows = windows_of(context, true);
+    return windows && mapping_covers(start, length) && windows_open(windows, start);
 }
 
-bool memory_in_window(const void *pointer)
+bool memory_in_window(cl_context context, const void *pointer)
 {
-    struct range window;
-    return windows_find(&windows, pointer, &window);
+    struct windows *windows = windows_of(context, false);
+    return windows && windows_is_open(windows, pointer);
+}
+
+bool memory_is_neos(cl_context context, const void *pointer)
+{
+    cl_unified_shared_memory_type_intel type = CL_MEM_TYPE_UNKNOWN_INTEL;
+    if (ranges_find(&allocations, (uintptr_t)pointer, NULL) || memory_in_window(context, pointer))
+        return false;
+    layer.usm.get_info(context, pointer, CL_MEM_ALLOC_TYPE_INTEL, sizeof(type), &type, NULL);
+    return type != CL_MEM_TYPE_UNKNOWN_INTEL;
 }
 
 bool memory_is_reachable(cl_context context, const void *pointer)
 {
-    cl_unified_shared_memory_type_intel type = CL_MEM_TYPE_UNKNOWN_INTEL;
-    if (ranges_find(&allocations, (uintptr_t)pointer, NULL) || mapping_covers(pointer, 1))
-        return true;
-    /* Device memory has no CPU mapping: only NEO knows it. */
-    layer.usm.get_info(context, pointer, CL_MEM_ALLOC_TYPE_INTEL, sizeof(type), &type, NULL);
-    return type != CL_MEM_TYPE_UNKNOWN_INTEL;
+    return ranges_find(&allocations, (uintptr_t)pointer, NULL) || mapping_covers(pointer, 1) ||
+           memory_is_neos(context, pointer);
 }

@@ -61,13 +61,8 @@ static void CL_API_CALL svm_free(cl_context context, void *pointer)
 bool svm_prepare(cl_command_queue queue, const void *pointer, size_t size)
 {
     cl_context context = queue_context(queue);
-    cl_unified_shared_memory_type_intel type = CL_MEM_TYPE_UNKNOWN_INTEL;
-    if (!layer.mirror || !context || !pointer || !size)
+    if (!layer.mirror || !context || !pointer || !size || memory_is_neos(context, pointer))
         return true; /* NEO answers these itself */
-    layer.usm.get_info(context, pointer, CL_MEM_ALLOC_TYPE_INTEL, sizeof(type), &type, NULL);
-    struct range range;
-    if (type != CL_MEM_TYPE_UNKNOWN_INTEL && !memory_find(pointer, &range))
-        return true;
     return spaces_enable(&layer.spaces) && memory_import(context, pointer, size);
 }
 
@@ -90,18 +85,13 @@ static cl_int CL_API_CALL enqueue_fill(cl_command_queue queue, void *to, const v
                                           event);
 }
 
-/* Whether NEO would do its own kind of mapping: not for our memory, nor for unknown memory. */
+/* Whether NEO has its own kind of mapping to do. */
 static bool is_neos(cl_command_queue queue, const void *pointer)
 {
+    cl_context context = queue_context(queue);
     if (memory_find(pointer, NULL))
         return false;
-    if (!layer.mirror)
-        return true;
-    cl_context context = queue_context(queue);
-    cl_unified_shared_memory_type_intel type = CL_MEM_TYPE_UNKNOWN_INTEL;
-    if (context)
-        layer.usm.get_info(context, pointer, CL_MEM_ALLOC_TYPE_INTEL, sizeof(type), &type, NULL);
-    return type != CL_MEM_TYPE_UNKNOWN_INTEL;
+    return !layer.mirror || !context || !pointer || memory_is_neos(context, pointer);
 }
 
 /* One storage: mapping is only the wait for what was enqueued before. */
@@ -110,7 +100,7 @@ static cl_int CL_API_CALL enqueue_map(cl_command_queue queue, cl_bool blocking, 
                                       const cl_event *events, cl_event *event)
 {
     const cl_map_flags known = CL_MAP_READ | CL_MAP_WRITE | CL_MAP_WRITE_INVALIDATE_REGION;
-    if (!pointer || is_neos(queue, pointer))
+    if (is_neos(queue, pointer))
         return layer.next.clEnqueueSVMMap(queue, blocking, flags, pointer, size, count, events,
                                           event);
     if (!size || (flags & ~known) ||
@@ -125,7 +115,7 @@ static cl_int CL_API_CALL enqueue_map(cl_command_queue queue, cl_bool blocking, 
 static cl_int CL_API_CALL enqueue_unmap(cl_command_queue queue, void *pointer, cl_uint count,
                                         const cl_event *events, cl_event *event)
 {
-    if (!pointer || is_neos(queue, pointer))
+    if (is_neos(queue, pointer))
         return layer.next.clEnqueueSVMUnmap(queue, pointer, count, events, event);
     if (!memory_is_reachable(queue_context(queue), pointer))
         return CL_INVALID_VALUE;
@@ -291,19 +281,8 @@ static cl_int CL_API_CALL enqueue_free(cl_command_queue queue, cl_uint count, vo
     return result;
 }
 
-static cl_int CL_API_CALL release_context(cl_context context)
-{
-    cl_uint references = 0;
-    if (layer.next.clGetContextInfo(context, CL_CONTEXT_REFERENCE_COUNT, sizeof(references),
-                                    &references, NULL) == CL_SUCCESS &&
-        references == 1)
-        memory_drop_context(context);
-    return layer.next.clReleaseContext(context);
-}
-
 void svm_install(cl_icd_dispatch *table)
 {
-    table->clReleaseContext = release_context;
     table->clSVMAlloc = svm_alloc;
     table->clSVMFree = svm_free;
     table->clEnqueueSVMFree = enqueue_free;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cl_intel_unified_shared_memory: shared memory is ours, host and device memory NEO's. */
+/* cl_intel_unified_shared_memory: shared and host memory is ours, device memory NEO's. */
 #include <string.h>
 
 #include "layer.h"
@@ -42,23 +42,38 @@ static bool match_device(cl_device_id device, void *argument)
     return !search->found;
 }
 
-static cl_int check_shared(cl_context context, cl_device_id device,
-                           const struct properties *properties, size_t size, cl_uint alignment)
+static cl_int check_alloc(const struct memory_request *request, bool properties_valid)
 {
     cl_uint references;
-    if (layer.next.clGetContextInfo(context, CL_CONTEXT_REFERENCE_COUNT, sizeof(references),
-                                    &references, NULL) != CL_SUCCESS)
+    if (layer.next.clGetContextInfo(request->context, CL_CONTEXT_REFERENCE_COUNT,
+                                    sizeof(references), &references, NULL) != CL_SUCCESS)
         return CL_INVALID_CONTEXT;
-    struct search search = {.device = device};
-    if (device)
-        query_each_device(context, match_device, &search);
-    if (device && !search.found)
+    struct search search = {.device = request->device};
+    if (request->device)
+        query_each_device(request->context, match_device, &search);
+    if (request->device && !search.found)
         return CL_INVALID_DEVICE;
-    if (!properties->valid)
+    if (!properties_valid)
         return CL_INVALID_PROPERTY;
-    if ((alignment & (alignment - 1)) || alignment > ALIGNMENT_MAX)
+    if ((request->alignment & (request->alignment - 1)) || request->alignment > ALIGNMENT_MAX)
         return CL_INVALID_VALUE;
-    return size && size <= query_max_alloc(context) ? CL_SUCCESS : CL_INVALID_BUFFER_SIZE;
+    return request->size && request->size <= query_max_alloc(request->context)
+               ? CL_SUCCESS
+               : CL_INVALID_BUFFER_SIZE;
+}
+
+static void *allocate(struct memory_request *request, const cl_mem_properties_intel *list,
+                      cl_int *error)
+{
+    struct properties properties = parse_properties(list);
+    request->flags = properties.flags;
+    request->on_device = request->kind == MEMORY_SHARED &&
+                         (properties.flags & CL_MEM_ALLOC_INITIAL_PLACEMENT_DEVICE_INTEL);
+    cl_int result = check_alloc(request, properties.valid);
+    void *pointer = result == CL_SUCCESS ? memory_alloc(request, &result) : NULL;
+    if (error)
+        *error = result;
+    return pointer;
 }
 
 static void *CL_API_CALL shared_alloc(cl_context context, cl_device_id device,
@@ -67,23 +82,22 @@ static void *CL_API_CALL shared_alloc(cl_context context, cl_device_id device,
 {
     if (!layer.mirror)
         return layer.usm.shared_alloc(context, device, list, size, alignment, error);
-    struct properties properties = parse_properties(list);
-    cl_int result = check_shared(context, device, &properties, size, alignment);
-    void *pointer = NULL;
-    if (result == CL_SUCCESS) {
-        struct memory_request request = {.context = context,
-                                         .device = device,
-                                         .kind = MEMORY_SHARED,
-                                         .flags = properties.flags,
-                                         .size = size,
-                                         .alignment = alignment,
-                                         .on_device = properties.flags &
-                                                      CL_MEM_ALLOC_INITIAL_PLACEMENT_DEVICE_INTEL};
-        pointer = memory_alloc(&request, &result);
-    }
-    if (error)
-        *error = result;
-    return pointer;
+    struct memory_request request = {.context = context,
+                                     .device = device,
+                                     .kind = MEMORY_SHARED,
+                                     .size = size,
+                                     .alignment = alignment};
+    return allocate(&request, list, error);
+}
+
+static void *CL_API_CALL host_alloc(cl_context context, const cl_mem_properties_intel *list,
+                                    size_t size, cl_uint alignment, cl_int *error)
+{
+    if (!layer.mirror)
+        return layer.usm.host_alloc(context, list, size, alignment, error);
+    struct memory_request request = {
+        .context = context, .kind = MEMORY_HOST, .size = size, .alignment = alignment};
+    return allocate(&request, list, error);
 }
 
 static cl_int CL_API_CALL mem_free(cl_context context, void *pointer)
@@ -114,17 +128,27 @@ static cl_int give(struct answer answer, size_t size, void *value, size_t *size_
     return CL_SUCCESS;
 }
 
+static cl_unified_shared_memory_type_intel type_of(uint32_t kind)
+{
+    switch (kind) {
+    case MEMORY_SHARED:
+        return CL_MEM_TYPE_SHARED_INTEL;
+    case MEMORY_HOST:
+        return CL_MEM_TYPE_HOST_INTEL;
+    default: /* what clSVMAlloc gave is not unified shared memory, as with NEO */
+        return CL_MEM_TYPE_UNKNOWN_INTEL;
+    }
+}
+
 static cl_int give_info(const struct range *range, cl_mem_info_intel name, size_t size, void *value,
                         size_t *size_ret)
 {
-    /* What clSVMAlloc gave is not unified shared memory, as with NEO. */
-    bool shared = range->kind == MEMORY_SHARED;
-    cl_unified_shared_memory_type_intel type =
-        shared ? CL_MEM_TYPE_SHARED_INTEL : CL_MEM_TYPE_UNKNOWN_INTEL;
-    const void *base = shared ? (const void *)range->start : NULL;
-    size_t length = shared ? range->length : 0;
-    cl_device_id device = shared ? range->device : NULL;
-    cl_mem_alloc_flags_intel flags = shared ? range->flags : 0;
+    cl_unified_shared_memory_type_intel type = type_of(range->kind);
+    bool known = type != CL_MEM_TYPE_UNKNOWN_INTEL;
+    const void *base = known ? (const void *)range->start : NULL;
+    size_t length = known ? range->length : 0;
+    cl_device_id device = known ? range->device : NULL;
+    cl_mem_alloc_flags_intel flags = known ? range->flags : 0;
     switch (name) {
     case CL_MEM_ALLOC_TYPE_INTEL:
         return give((struct answer){&type, sizeof(type)}, size, value, size_ret);
@@ -141,17 +165,22 @@ static cl_int give_info(const struct range *range, cl_mem_info_intel name, size_
     }
 }
 
+/* Device memory has its own place, where no window is ever opened. */
+static bool is_windowed(cl_context context, const void *pointer)
+{
+    return layer.mirror && memory_in_window(context, pointer);
+}
+
 /* Memory NEO was told of through a window is the application's own: unknown, not "host". */
 static cl_int CL_API_CALL get_info(cl_context context, const void *pointer, cl_mem_info_intel name,
                                    size_t size, void *value, size_t *size_ret)
 {
     struct range range;
+    const struct range unknown = {.kind = MEMORY_SVM};
     if (memory_find(pointer, &range) && range.owner == context)
         return give_info(&range, name, size, value, size_ret);
-    if (memory_in_window(pointer)) {
-        range.kind = MEMORY_SVM;
-        return give_info(&range, name, size, value, size_ret);
-    }
+    if (is_windowed(context, pointer))
+        return give_info(&unknown, name, size, value, size_ret);
     return layer.usm.get_info(context, pointer, name, size, value, size_ret);
 }
 
@@ -227,6 +256,7 @@ void *usm_function(const char *name)
         const char *name;
         void *function;
     } functions[] = {
+        {"clHostMemAllocINTEL", (void *)host_alloc},
         {"clSharedMemAllocINTEL", (void *)shared_alloc},
         {"clMemFreeINTEL", (void *)mem_free},
         {"clMemBlockingFreeINTEL", (void *)mem_blocking_free},
