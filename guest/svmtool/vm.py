@@ -112,8 +112,11 @@ class Guest:
                 "-nographic", "-no-reboot", "-nodefaults", "-no-user-config", "-monitor", "none",
                 "-serial", f"file:{log}/console.log",
                 "-kernel", self.a.kernel.image, "-initrd", self.a.initramfs,
-                "-append", " ".join(APPEND + [o.append]).strip(),
-                "-drive", f"file={self.a.image},if=none,id=root,format=raw,readonly=on,cache=unsafe",
+                "-append", " ".join(APPEND + [o.append]).strip()]
+        if gpu_socket:  # QEMU makes JSON devices last: a slot that no other takes
+            argv += ["-device", '{"driver":"vfio-user-pci","socket":{"path":"%s","type":"unix"},'
+                                '"bus":"pcie.0","addr":"10.0"}' % gpu_socket]
+        argv += ["-drive", f"file={self.a.image},if=none,id=root,format=raw,readonly=on,cache=unsafe",
                 "-device", f"virtio-blk-pci,drive=root,serial={ROOT_SERIAL},packed=on",
                 "-device", "virtio-serial-pci",
                 "-chardev", f"socket,id=agent,path={self.sockets}/agent",
@@ -129,9 +132,6 @@ class Guest:
             argv += ["-accel", "kvm"]
         else:
             argv += ["-accel", "tcg,thread=multi,tb-size=256"]
-        if gpu_socket:
-            argv += ["-device", '{"driver":"vfio-user-pci","socket":{"path":"%s","type":"unix"},'
-                                '"bus":"pcie.0","addr":"2.0"}' % gpu_socket]
         return argv
 
     def _config(self):
@@ -201,12 +201,15 @@ class Guest:
             child.end()
         shutil.rmtree(self.sockets, ignore_errors=True)
 
-    def console_tail(self, lines=25):
-        try:
-            text = (self.logs / "console.log").read_text(errors="replace")
-        except OSError:
-            return ""
-        return "\n".join(text.splitlines()[-lines:])
+    def last_words(self, lines=25):
+        """The ends of the logs that tell why a guest died."""
+        said = []
+        for name in ("console", "qemu", "dg1-sim-err"):
+            path = self.logs / f"{name}.log"
+            text = path.read_text(errors="replace") if path.exists() else ""
+            if text.strip():
+                said.append(f"--- {name}.log\n" + "\n".join(text.splitlines()[-lines:]))
+        return "\n".join(said)
 
 
 def choose_accel(artefacts, options):
@@ -236,8 +239,5 @@ def run_here(options):
     for problem in guest.problems:
         note(problem)
     if status in (STATUS_TIMEOUT, STATUS_GUEST_DIED) and guest.problems:
-        tail = guest.console_tail()
-        if tail:
-            note("the end of the guest's console:\n" + tail)
-        note(f"logs: {guest.logs}")
+        note(f"logs: {guest.logs}\n{guest.last_words()}")
     return status, guest
