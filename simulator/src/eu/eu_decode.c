@@ -412,10 +412,10 @@ static unsigned math_sources(struct eu_inst *i)
 static void math_macro(struct eu_inst *i)
 {
     i->cmod = CMOD_NONE;
-    i->dst.mme = i->dst.sub >> 1 & 0xf;
+    i->dst.mme = i->dst.sub & 0xf;
     i->dst.sub = 0;
     for (unsigned n = 0; n < i->sources; n++) {
-        i->src[n].mme = i->src[n].sub >> 1 & 0xf;
+        i->src[n].mme = i->src[n].sub & 0xf;
         i->src[n].sub = 0;
     }
 }
@@ -474,6 +474,8 @@ static void body(struct eu_inst *i, const uint64_t w[2])
     case FMT_BASIC1:
         dst12(i, w);
         src0_12(i, w);
+        if (i->src[0].file == FILE_IMM && eu_type_size(i->src[0].type) == 8)
+            i->cmod = CMOD_NONE; /* its bits belong to the immediate */
         break;
     case FMT_BASIC3:
         basic3(i, w);
