@@ -400,10 +400,11 @@ static int process(struct vfio_user *server, const struct vfu_header *header, bo
         .reply_fd = -1,
     };
     int error = handle_request(server, header->command, &req);
-    int ret = reply(server, header, &req, error);
+    int ret;
 
     if (has_fds)
         close_fds(server);
+    ret = reply(server, header, &req, error);
     if (!ret && !server->negotiated) /* a client that fails to negotiate is sent away */
         ret = error;
     return ret;
