@@ -161,8 +161,8 @@ static int handle_get_region_info(struct vfio_user *server, struct request *req)
         fd = -1;
     }
     info.info.argsz = size;
-    if (asked.argsz < (uint32_t)size) { /* the client asks again with room enough */
-        info.info.cap_offset = 0;
+    /* The client asks again with room enough; QEMU wants a valid cap_offset even then. */
+    if (asked.argsz < (uint32_t)size) {
         size = sizeof(info.info);
         fd = -1;
     }
