@@ -66,7 +66,8 @@ TEST_F(Regions, SmallArgszGetsTheSizeNeededAndNoFd)
     ASSERT_EQ(reply.error(), 0);
     EXPECT_EQ(reply.payload.size(), sizeof(base));
     EXPECT_EQ(base.argsz, sizeof(vfu_sparse_region_info));
-    EXPECT_EQ(base.cap_offset, 0u);
+    EXPECT_EQ(base.cap_offset, 32u) << "QEMU refuses a reply with the flag and no offset";
+    EXPECT_TRUE(base.flags & VFIO_REGION_INFO_FLAG_CAPS);
     EXPECT_TRUE(reply.fds.empty());
     EXPECT_EQ(info(bar0, sizeof(base) - 1).error(), EINVAL);
 }
