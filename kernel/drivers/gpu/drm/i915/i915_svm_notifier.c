@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: MIT
+/*
+ * DOC: Stopping GPU access
+ *
+ * Pages bound by SVM are not pinned: the kernel may take any of them away,
+ * and tells so through the mmu interval notifier of the 64 MiB chunk. Before
+ * the callback returns, the GPU must have lost the pages. Gen12 can neither
+ * fault nor be suspended at will, so the callback
+ *
+ *  1. marks the blocks dirty under notifier_lock: from here on no submission
+ *     passes i915_svm_exec_commit() until they have been validated again;
+ *  2. waits for what was submitted before. Fences are in the reservation
+ *     object of the address space. The wait needs no memory and no lock that
+ *     the invalidating thread may hold;
+ *  3. sends the pages to scratch, flushes TLBs and unmaps them for dma.
+ *
+ * All waiting is in stop_gpu(), so that suspending contexts can replace it.
+ * It is bounded by the module parameter svm_wait_ms: work that runs longer
+ * is banned and reset from a worker, with or without heartbeats. Step 3 then
+ * happens under its feet, which is safe: it sees scratch, its context never
+ * runs again, and the memory is no longer its own.
+ *
+ * A caller that may not block (the OOM reaper) is refused while work runs.
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/dma-resv.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+
+#include "gt/intel_context.h"
+#include "gt/intel_gt.h"
+#include "gt/intel_reset.h"
+#include "gt/intel_tlb.h"
+#include "i915_drv.h"
+#include "i915_request.h"
+#include "i915_svm_types.h"
+
+static unsigned int svm_wait_ms = 10000;
+module_param_named(svm_wait_ms, svm_wait_ms, uint, 0600);
+MODULE_PARM_DESC(svm_wait_ms,
+		 "How long the CPU waits for GPU work that uses memory it takes away, before the work is banned (default 10000)");
+
+/**
+ * i915_svm_idle - has all work submitted to the address space finished?
+ * @svm: the address space
+ */
+bool i915_svm_idle(struct i915_svm *svm)
+{
+	return dma_resv_test_signaled(&svm->vm->_resv,
+				      DMA_RESV_USAGE_BOOKKEEP);
+}
+
+/**
+ * i915_svm_wait_idle - wait for submitted work on behalf of the user
+ * @svm: the address space, in which something is marked dirty
+ *
+ * Returns: 0, -ERESTARTSYS, or -ETIME after svm_wait_ms.
+ */
+int i915_svm_wait_idle(struct i915_svm *svm)
+{
+	long ret;
+
+	lockdep_assert_held(&svm->mutex);
+
+	ret = dma_resv_wait_timeout(&svm->vm->_resv, DMA_RESV_USAGE_BOOKKEEP,
+				    true, msecs_to_jiffies(svm_wait_ms));
+	if (ret < 0)
+		return ret;
+
+	return ret ? 0 : -ETIME;
+}
+
+/**
+ * i915_svm_ban_work - end work that outlived the wait of a notifier
+ * @work: &i915_svm.ban_work
+ */
+void i915_svm_ban_work(struct work_struct *work)
+{
+	struct i915_svm *svm = container_of(work, struct i915_svm, ban_work);
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+	intel_engine_mask_t engines = 0;
+
+	dma_resv_iter_begin(&cursor, &svm->vm->_resv, DMA_RESV_USAGE_BOOKKEEP);
+	dma_resv_for_each_fence_unlocked(&cursor, fence) {
+		struct i915_request *rq;
+
+		if (!dma_fence_is_i915(fence) || dma_fence_is_signaled(fence))
+			continue;
+
+		rq = to_request(fence);
+		rcu_read_lock();
+		if (!i915_request_completed(rq)) {
+			engines |= READ_ONCE(rq->engine)->mask;
+			intel_context_set_banned(rq->context);
+			i915_svm_count(svm, BANS, 1);
+		}
+		rcu_read_unlock();
+	}
+	dma_resv_iter_end(&cursor);
+
+	if (engines)
+		intel_gt_handle_error(svm->vm->gt, engines, I915_ERROR_CAPTURE,
+				      "SVM: work outlived %u ms of waiting for memory it uses",
+				      svm_wait_ms);
+}
+
+/* The one place where GPU access is stopped. Returns with it stopped or doomed. */
+static void stop_gpu(struct i915_svm *svm)
+{
+	ktime_t start;
+	long ret;
+
+	if (i915_svm_idle(svm))
+		return;
+
+	start = ktime_get();
+	ret = dma_resv_wait_timeout(&svm->vm->_resv, DMA_RESV_USAGE_BOOKKEEP,
+				    false, msecs_to_jiffies(svm_wait_ms));
+	i915_svm_count(svm, WAITS, 1);
+	i915_svm_count(svm, WAIT_NS, ktime_to_ns(ktime_sub(ktime_get(), start)));
+
+	if (ret <= 0)
+		queue_work(system_unbound_wq, &svm->ban_work);
+}
+
+/**
+ * i915_svm_flush_tlb - let the device forget translations
+ * @svm: the address space
+ */
+void i915_svm_flush_tlb(struct i915_svm *svm)
+{
+	struct intel_gt *gt = svm->vm->gt;
+
+	intel_gt_invalidate_tlb_full(gt, intel_gt_next_invalidate_tlb_full(gt));
+}
+
+/**
+ * i915_svm_block_mark - have a block validated before the next submission
+ * @svm: the address space
+ * @block: the block
+ */
+void i915_svm_block_mark(struct i915_svm *svm, struct i915_svm_block *block)
+{
+	lockdep_assert_held_write(&svm->notifier_lock);
+
+	block->dirty = true;
+	list_move_tail(&block->link, &svm->dirty);
+}
+
+static void unmap_run(struct i915_svm *svm, struct i915_svm_block *block,
+		      unsigned int first, unsigned int end)
+{
+	if (!test_bit(first, block->local))
+		dma_unmap_page(svm->vm->dma, block->dma[first],
+			       (size_t)(end - first) << PAGE_SHIFT,
+			       DMA_BIDIRECTIONAL);
+}
+
+/* The end of the dma mapping that holds @page. */
+static unsigned int run_end(const struct i915_svm_block *block, unsigned int page)
+{
+	return min(find_next_bit(block->heads, I915_SVM_BLOCK_PAGES, page + 1),
+		   find_next_zero_bit(block->valid, I915_SVM_BLOCK_PAGES, page));
+}
+
+/**
+ * i915_svm_block_zap - take pages of a block away from the GPU
+ * @svm: the address space, idle or doomed
+ * @block: the block
+ * @first: first page
+ * @last: last page
+ *
+ * More pages may lose their validity: a dma mapping goes as a whole, and so
+ * does a large leaf. Returns: whether any was valid.
+ */
+bool i915_svm_block_zap(struct i915_svm *svm, struct i915_svm_block *block,
+			unsigned int first, unsigned int last)
+{
+	unsigned int page;
+	bool any = false;
+
+	lockdep_assert_held_write(&svm->notifier_lock);
+
+	if (block->leaf != I915_SVM_LEAF_4K) {
+		i915_svm_pt_set_leaf(svm, block, I915_SVM_LEAF_4K);
+		first = 0;
+		last = I915_SVM_BLOCK_PAGES - 1;
+	}
+
+	page = find_next_bit(block->valid, I915_SVM_BLOCK_PAGES, first);
+	while (page <= last && page < I915_SVM_BLOCK_PAGES) {
+		unsigned int end;
+
+		while (!test_bit(page, block->heads))
+			page--;
+		end = run_end(block, page);
+
+		i915_svm_pt_clear(svm, block, page, end - page);
+		unmap_run(svm, block, page, end);
+		bitmap_clear(block->valid, page, end - page);
+		bitmap_clear(block->local, page, end - page);
+		__clear_bit(page, block->heads);
+		i915_svm_count(svm, PAGES_INVALIDATED, end - page);
+		any = true;
+
+		page = find_next_bit(block->valid, I915_SVM_BLOCK_PAGES, end);
+	}
+
+	return any;
+}
+
+/* Call @fn for the valid part of every block in the inclusive range. */
+static bool for_each_valid(struct i915_svm_chunk *chunk, u64 start, u64 last,
+			   bool (*fn)(struct i915_svm *svm,
+				      struct i915_svm_block *block,
+				      unsigned int first, unsigned int last))
+{
+	unsigned int i, end;
+	bool any = false;
+
+	start = max(start, chunk->start);
+	last = min(last, chunk->start + I915_SVM_CHUNK_SIZE - 1);
+	end = (last - chunk->start) >> I915_SVM_BLOCK_SHIFT;
+
+	for (i = (start - chunk->start) >> I915_SVM_BLOCK_SHIFT; i <= end; i++) {
+		struct i915_svm_block *block = chunk->blocks[i];
+		unsigned int from, to;
+
+		if (!block)
+			continue;
+
+		from = start > block->start ? i915_svm_page(start) : 0;
+		to = last < block->start + I915_SVM_BLOCK_SIZE - 1 ?
+			i915_svm_page(last) : I915_SVM_BLOCK_PAGES - 1;
+		if (find_next_bit(block->valid, I915_SVM_BLOCK_PAGES, from) > to)
+			continue;
+
+		any = true;
+		if (fn && !fn(chunk->svm, block, from, to))
+			break;
+	}
+
+	return any;
+}
+
+static bool mark_one(struct i915_svm *svm, struct i915_svm_block *block,
+		     unsigned int first, unsigned int last)
+{
+	i915_svm_block_mark(svm, block);
+	return true;
+}
+
+static bool zap_one(struct i915_svm *svm, struct i915_svm_block *block,
+		    unsigned int first, unsigned int last)
+{
+	i915_svm_block_zap(svm, block, first, last);
+	return true;
+}
+
+static bool invalidate(struct mmu_interval_notifier *mni,
+		       const struct mmu_notifier_range *range,
+		       unsigned long cur_seq)
+{
+	struct i915_svm_chunk *chunk =
+		container_of(mni, struct i915_svm_chunk, notifier);
+	struct i915_svm *svm = chunk->svm;
+	const bool blockable = mmu_notifier_range_blockable(range);
+	const u64 start = range->start, last = range->end - 1;
+	bool hit, idle;
+
+	write_lock(&svm->notifier_lock);
+	hit = for_each_valid(chunk, start, last, NULL);
+	idle = !hit || i915_svm_idle(svm);
+	if (!idle && !blockable) {
+		write_unlock(&svm->notifier_lock);
+		return false;
+	}
+	mmu_interval_set_seq(mni, cur_seq);
+	if (hit)
+		for_each_valid(chunk, start, last, mark_one);
+	if (hit && idle)
+		for_each_valid(chunk, start, last, zap_one);
+	write_unlock(&svm->notifier_lock);
+
+	if (!hit)
+		return true;
+
+	i915_svm_count(svm, INVALIDATIONS, 1);
+	if (!idle) {
+		stop_gpu(svm);
+
+		write_lock(&svm->notifier_lock);
+		for_each_valid(chunk, start, last, zap_one);
+		write_unlock(&svm->notifier_lock);
+	}
+
+	/* Every submission begins with a TLB flush; do not wait for the next. */
+	if (blockable)
+		i915_svm_flush_tlb(svm);
+
+	return true;
+}
+
+static const struct mmu_interval_notifier_ops notifier_ops = {
+	.invalidate = invalidate,
+};
+
+/**
+ * i915_svm_chunk_get - the chunk of an address, watched from now on
+ * @svm: the address space
+ * @addr: any address in it
+ */
+struct i915_svm_chunk *i915_svm_chunk_get(struct i915_svm *svm, u64 addr)
+{
+	const unsigned long index = addr >> I915_SVM_CHUNK_SHIFT;
+	struct i915_svm_chunk *chunk;
+	int err;
+
+	lockdep_assert_held(&svm->mutex);
+
+	chunk = xa_load(&svm->chunks, index);
+	if (chunk)
+		return chunk;
+
+	chunk = kzalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT);
+	if (!chunk)
+		return ERR_PTR(-ENOMEM);
+
+	chunk->svm = svm;
+	chunk->start = round_down(addr, I915_SVM_CHUNK_SIZE);
+
+	err = xa_err(xa_store(&svm->chunks, index, chunk, GFP_KERNEL_ACCOUNT));
+	if (err)
+		goto err_free;
+
+	err = mmu_interval_notifier_insert(&chunk->notifier, svm->mm,
+					   chunk->start, I915_SVM_CHUNK_SIZE,
+					   &notifier_ops);
+	if (err)
+		goto err_erase;
+
+	return chunk;
+
+err_erase:
+	xa_erase(&svm->chunks, index);
+err_free:
+	kfree(chunk);
+	return ERR_PTR(err);
+}
+
+/**
+ * i915_svm_chunk_put - stop watching a chunk in which nothing is bound
+ * @chunk: the chunk; freed
+ */
+void i915_svm_chunk_put(struct i915_svm_chunk *chunk)
+{
+	lockdep_assert_held(&chunk->svm->mutex);
+	GEM_BUG_ON(chunk->num_blocks);
+
+	/* Waits for a callback that runs; it takes no mutex of ours. */
+	mmu_interval_notifier_remove(&chunk->notifier);
+	xa_erase(&chunk->svm->chunks, chunk->start >> I915_SVM_CHUNK_SHIFT);
+	kfree(chunk);
+}

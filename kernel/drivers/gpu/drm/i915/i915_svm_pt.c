@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+/*
+ * DOC: Page-table update for shared virtual memory
+ *
+ * SVM shares its page tables with the vmas of the same address space. Tables
+ * are counted by i915: &i915_address_space.allocate_va_range adds one count
+ * per 4K page and &i915_address_space.clear_range takes it away, freeing
+ * tables that nobody counts on. A block keeps in its bitmap ptes exactly the
+ * pages it has counted, so that both always balance, whatever vmas do next
+ * to it. While a block has counted one page its tables cannot go away, and
+ * its entries are written here directly, under svm->notifier_lock, because
+ * the mmu notifier has to do so without taking any sleeping lock.
+ *
+ * A block is entered in its directory in one of three ways: a table of 4K
+ * entries; the same table read as 64K entries (the directory entry has the
+ * IPS bit, all 512 entries are filled); one 2M entry, the table behind it
+ * kept and holding scratch entries, so that it can come back at any time.
+ * Entries below a 64K or 2M leaf all belong to the block.
+ */
+
+#include <drm/drm_cache.h>
+
+#include "gem/i915_gem_lmem.h"
+#include "gem/i915_gem_object.h"
+#include "gt/gen8_ppgtt.h"
+#include "i915_drv.h"
+#include "i915_svm_types.h"
+
+/* Levels of a 4-level walk; index of an address in the directory of each. */
+#define PML4_SHIFT	39
+#define PDP_SHIFT	30
+#define PD_SHIFT	I915_SVM_BLOCK_SHIFT
+#define PT_SHIFT	12
+#define PX_INDEX(addr, shift)	(((addr) >> (shift)) & (I915_PDES - 1))
+
+static_assert(I915_SVM_BLOCK_PAGES == I915_PDES);
+static_assert(PAGE_SIZE == I915_GTT_PAGE_SIZE_4K);
+
+/* The directory that holds the entry of this block's table. */
+static struct i915_page_directory *
+block_pd(struct i915_svm *svm, const struct i915_svm_block *block)
+{
+	struct i915_page_directory *pd = i915_vm_to_ppgtt(svm->vm)->pd;
+
+	pd = pd->entry[PX_INDEX(block->start, PML4_SHIFT)];
+	return pd->entry[PX_INDEX(block->start, PDP_SHIFT)];
+}
+
+static struct i915_page_table *
+block_pt(struct i915_svm *svm, const struct i915_svm_block *block)
+{
+	return block_pd(svm, block)->entry[PX_INDEX(block->start, PD_SHIFT)];
+}
+
+static unsigned int stash_depth(const struct i915_page_table *pt)
+{
+	unsigned int n = 0;
+
+	for (; pt; pt = pt->stash)
+		n++;
+	return n;
+}
+
+static int stash_push(struct i915_svm *svm, int level)
+{
+	struct i915_address_space *vm = svm->vm;
+	struct i915_page_table *pt;
+	struct i915_gem_ww_ctx ww;
+	int err;
+
+	if (level) {
+		struct i915_page_directory *pd = alloc_pd(vm);
+
+		if (IS_ERR(pd))
+			return PTR_ERR(pd);
+		pt = &pd->pt;
+	} else {
+		pt = alloc_pt(vm, I915_GTT_PAGE_SIZE_4K);
+		if (IS_ERR(pt))
+			return PTR_ERR(pt);
+	}
+
+	for_i915_gem_ww(&ww, err, false) {
+		err = i915_vm_lock_objects(vm, &ww);
+		if (!err)
+			err = map_pt_dma_locked(vm, pt->base);
+	}
+	if (err) {
+		free_px(vm, pt, level);
+		return err;
+	}
+
+	pt->stash = svm->stash.pt[level];
+	svm->stash.pt[level] = pt;
+	return 0;
+}
+
+/*
+ * One block needs at most one table and one directory per level in between.
+ * What is not used stays for the next block.
+ */
+static int stash_fill(struct i915_svm *svm)
+{
+	int err;
+
+	while (stash_depth(svm->stash.pt[0]) < 1) {
+		err = stash_push(svm, 0);
+		if (err)
+			return err;
+	}
+
+	while (stash_depth(svm->stash.pt[1]) < svm->vm->top - 1) {
+		err = stash_push(svm, 1);
+		if (err)
+			return err;
+	}
+
+	return 0;
+}
+
+void i915_svm_pt_free_stash(struct i915_svm *svm)
+{
+	i915_vm_free_pt_stash(svm->vm, &svm->stash);
+}
+
+/**
+ * i915_svm_pt_alloc - have page tables for some pages of a block
+ * @svm: the address space
+ * @block: the block
+ * @pages: pages to count; those counted already are left alone
+ */
+int i915_svm_pt_alloc(struct i915_svm *svm, struct i915_svm_block *block,
+		      const unsigned long *pages)
+{
+	DECLARE_BITMAP(missing, I915_SVM_BLOCK_PAGES);
+	unsigned int first, last;
+	int err;
+
+	lockdep_assert_held(&svm->mutex);
+
+	if (!bitmap_andnot(missing, pages, block->ptes, I915_SVM_BLOCK_PAGES))
+		return 0;
+
+	err = stash_fill(svm);
+	if (err)
+		return err;
+
+	for_each_set_bitrange(first, last, missing, I915_SVM_BLOCK_PAGES)
+		svm->vm->allocate_va_range(svm->vm, &svm->stash,
+					   block->start + (u64)first * PAGE_SIZE,
+					   (u64)(last - first) * PAGE_SIZE);
+
+	bitmap_or(block->ptes, block->ptes, missing, I915_SVM_BLOCK_PAGES);
+	return 0;
+}
+
+/**
+ * i915_svm_pt_free - give page tables back
+ * @svm: the address space
+ * @block: the block, none of whose freed pages may be valid
+ * @first: first page
+ * @count: number of pages
+ */
+void i915_svm_pt_free(struct i915_svm *svm, struct i915_svm_block *block,
+		      unsigned int first, unsigned int count)
+{
+	DECLARE_BITMAP(drop, I915_SVM_BLOCK_PAGES) = {};
+	unsigned int start, end;
+
+	lockdep_assert_held(&svm->mutex);
+
+	bitmap_set(drop, first, count);
+	GEM_BUG_ON(bitmap_intersects(drop, block->valid, I915_SVM_BLOCK_PAGES));
+	if (!bitmap_and(drop, drop, block->ptes, I915_SVM_BLOCK_PAGES))
+		return;
+
+	bitmap_andnot(block->ptes, block->ptes, drop, I915_SVM_BLOCK_PAGES);
+	for_each_set_bitrange(start, end, drop, I915_SVM_BLOCK_PAGES)
+		svm->vm->clear_range(svm->vm,
+				     block->start + (u64)start * PAGE_SIZE,
+				     (u64)(end - start) * PAGE_SIZE);
+}
+
+static u64 encode(struct i915_svm *svm, const struct i915_svm_block *block,
+		  unsigned int page)
+{
+	u32 flags = test_bit(page, block->local) ? PTE_LM : 0;
+
+	/* System pages are snooped; device memory has its own caching. */
+	return svm->vm->pte_encode(block->dma[page],
+				   i915_gem_get_pat_index(svm->vm->i915,
+							  flags ? I915_CACHE_NONE :
+							  I915_CACHE_LLC),
+				   flags);
+}
+
+/* As gen8_pde_encode() does for tables that i915 writes itself. */
+static u64 table_entry(struct i915_page_table *pt)
+{
+	return px_dma(pt) | GEN8_PAGE_PRESENT | GEN8_PAGE_RW;
+}
+
+/**
+ * i915_svm_pt_write - write the 4K entries of some valid pages
+ * @svm: the address space
+ * @block: the block, a table of 4K or 64K entries
+ * @pages: which
+ */
+void i915_svm_pt_write(struct i915_svm *svm, struct i915_svm_block *block,
+		       const unsigned long *pages)
+{
+	u64 *vaddr = px_vaddr(block_pt(svm, block));
+	unsigned int page;
+
+	lockdep_assert_held_write(&svm->notifier_lock);
+
+	for_each_set_bit(page, pages, I915_SVM_BLOCK_PAGES)
+		WRITE_ONCE(vaddr[page], encode(svm, block, page));
+
+	drm_clflush_virt_range(vaddr, PAGE_SIZE);
+	wmb(); /* entries before whoever uses them */
+}
+
+/**
+ * i915_svm_pt_clear - send some pages to scratch
+ * @svm: the address space
+ * @block: the block, a table of 4K entries
+ * @first: first page
+ * @count: number of pages, all counted
+ */
+void i915_svm_pt_clear(struct i915_svm *svm, struct i915_svm_block *block,
+		       unsigned int first, unsigned int count)
+{
+	u64 *vaddr = px_vaddr(block_pt(svm, block));
+
+	lockdep_assert_held_write(&svm->notifier_lock);
+	GEM_BUG_ON(block->leaf != I915_SVM_LEAF_4K);
+
+	memset64(vaddr + first, svm->vm->scratch[0]->encode, count);
+	drm_clflush_virt_range(vaddr, PAGE_SIZE);
+	wmb(); /* gone before their pages are */
+}
+
+/**
+ * i915_svm_pt_set_leaf - change how a block is entered in its directory
+ * @svm: the address space
+ * @block: the block; for 64K and 2M all of it valid
+ * @leaf: the new way; from a large leaf only back to 4K
+ *
+ * The caller has the address space idle, or accepts that work running in it
+ * may see a page as absent for a moment (it does when the work is banned).
+ */
+void i915_svm_pt_set_leaf(struct i915_svm *svm, struct i915_svm_block *block,
+			  enum i915_svm_leaf leaf)
+{
+	struct i915_page_directory *pd = block_pd(svm, block);
+	struct i915_page_table *pt = block_pt(svm, block);
+	u64 *pde = (u64 *)px_vaddr(pd) + PX_INDEX(block->start, PD_SHIFT);
+
+	lockdep_assert_held_write(&svm->notifier_lock);
+	GEM_BUG_ON(leaf != I915_SVM_LEAF_4K &&
+		   !bitmap_full(block->valid, I915_SVM_BLOCK_PAGES));
+
+	switch (leaf) {
+	case I915_SVM_LEAF_4K:
+		WRITE_ONCE(*pde, table_entry(pt));
+		break;
+	case I915_SVM_LEAF_64K:
+		WRITE_ONCE(*pde, table_entry(pt) | GEN8_PDE_IPS_64K);
+		break;
+	case I915_SVM_LEAF_2M:
+		WRITE_ONCE(*pde, encode(svm, block, 0) | GEN8_PDE_PS_2M);
+		break;
+	}
+	drm_clflush_virt_range(pde, sizeof(*pde));
+	wmb();
+
+	block->leaf = leaf;
+}

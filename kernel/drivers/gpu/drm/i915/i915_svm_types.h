@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Shared virtual memory: the objects behind one GPU address space.
+ *
+ * Locks, outermost first:
+ *
+ *   svm->mutex          ranges, blocks, page-table allocation, validation
+ *     mm->mmap_lock     (read) while CPU page tables are walked
+ *     dma-resv          in a ww section of its own
+ *       vm->mutex       drm_mm nodes
+ *         svm->notifier_lock   which pages are valid, what is dirty, PTEs
+ *
+ * The notifier runs under mmap_lock, page locks and reclaim: it takes
+ * notifier_lock and waits for fences, nothing else. Hence nobody may take
+ * svm->mutex under mmap_lock, and nothing may allocate under notifier_lock.
+ */
+#ifndef __I915_SVM_TYPES_H__
+#define __I915_SVM_TYPES_H__
+
+#include <linux/bitmap.h>
+#include <linux/interval_tree.h>
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/sizes.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include <drm/drm_mm.h>
+
+#include <uapi/drm/i915_svm.h>
+
+#include "gt/intel_gtt.h"
+
+/* A block is what one page table maps; all bookkeeping is by block. */
+#define I915_SVM_BLOCK_SHIFT	21
+#define I915_SVM_BLOCK_SIZE	BIT_ULL(I915_SVM_BLOCK_SHIFT)
+#define I915_SVM_BLOCK_PAGES	(1u << (I915_SVM_BLOCK_SHIFT - PAGE_SHIFT))
+
+/* A chunk is what one interval notifier watches. */
+#define I915_SVM_CHUNK_SHIFT	26
+#define I915_SVM_CHUNK_SIZE	BIT_ULL(I915_SVM_CHUNK_SHIFT)
+#define I915_SVM_CHUNK_BLOCKS	(1u << (I915_SVM_CHUNK_SHIFT - I915_SVM_BLOCK_SHIFT))
+
+/* How a block is entered in its page directory. */
+enum i915_svm_leaf {
+	I915_SVM_LEAF_4K,
+	I915_SVM_LEAF_64K,
+	I915_SVM_LEAF_2M,
+};
+
+enum i915_svm_stat {
+	I915_SVM_STAT_SUBMITS,
+	I915_SVM_STAT_SUBMIT_RETRIES,
+	I915_SVM_STAT_SCANS,
+	I915_SVM_STAT_BLOCKS_VALIDATED,
+	I915_SVM_STAT_PAGES_VALIDATED,
+	I915_SVM_STAT_PAGES_POPULATED,
+	I915_SVM_STAT_INVALIDATIONS,
+	I915_SVM_STAT_PAGES_INVALIDATED,
+	I915_SVM_STAT_WAITS,
+	I915_SVM_STAT_WAIT_NS,
+	I915_SVM_STAT_BANS,
+	I915_SVM_STAT_COUNT
+};
+
+/**
+ * struct i915_svm_block - 2 MiB of GPU addresses with something bound in them
+ */
+struct i915_svm_block {
+	u64 start;
+
+	/** @link: in svm->dirty or svm->incomplete; notifier_lock */
+	struct list_head link;
+	/** @dirty: something bound is not valid; no submission may pass; notifier_lock */
+	bool dirty;
+	/** @leaf: notifier_lock */
+	enum i915_svm_leaf leaf;
+
+	/** @owned: pages inside a bound range; svm->mutex */
+	DECLARE_BITMAP(owned, I915_SVM_BLOCK_PAGES);
+	/** @ptes: pages we hold a count on in the page table; svm->mutex */
+	DECLARE_BITMAP(ptes, I915_SVM_BLOCK_PAGES);
+	/** @valid: pages whose PTE is ours and current; notifier_lock */
+	DECLARE_BITMAP(valid, I915_SVM_BLOCK_PAGES);
+	/** @heads: valid pages that begin a dma mapping; notifier_lock */
+	DECLARE_BITMAP(heads, I915_SVM_BLOCK_PAGES);
+	/** @local: valid pages in device memory, never dma-mapped; notifier_lock */
+	DECLARE_BITMAP(local, I915_SVM_BLOCK_PAGES);
+	/** @dma: device address of each valid page; notifier_lock */
+	dma_addr_t *dma;
+};
+
+/**
+ * struct i915_svm_chunk - 64 MiB of CPU addresses watched by one notifier
+ */
+struct i915_svm_chunk {
+	struct mmu_interval_notifier notifier;
+	struct i915_svm *svm;
+	u64 start;
+	/** @blocks: written under svm->mutex and notifier_lock */
+	struct i915_svm_block *blocks[I915_SVM_CHUNK_BLOCKS];
+	unsigned int num_blocks;
+};
+
+/**
+ * struct i915_svm_range - one bound range, of the user or of the mirror
+ */
+struct i915_svm_range {
+	struct interval_tree_node it; /* bytes, last is inclusive */
+	struct drm_mm_node node; /* keeps objects away from it */
+	bool mirror;
+};
+
+/**
+ * struct i915_svm - shared virtual memory of one GPU address space
+ */
+struct i915_svm {
+	struct i915_address_space *vm;
+	/** @mm: whose memory is bound; only grabbed, it may exit before us */
+	struct mm_struct *mm;
+
+	struct mutex mutex;
+	bool enabled;
+	bool mirror;
+	u64 granule;
+	u64 populate_limit;
+	u64 copy_mode;
+
+	struct rb_root_cached ranges;
+	u64 bound_bytes;
+	struct xarray chunks;
+
+	/** @mm_seq: i915_svm_mm_seq() when mappings were last looked at */
+	unsigned long mm_seq;
+	/** @carved: an object sits where the mirror would */
+	bool carved;
+
+	/** @notifier_lock: see the top of this file */
+	rwlock_t notifier_lock;
+	/** @dirty: blocks to validate before the next submission */
+	struct list_head dirty;
+	/** @incomplete: blocks with bound pages that have no usable mapping */
+	struct list_head incomplete;
+	/** @retry_incomplete: look again even if no mapping changed; svm->mutex */
+	bool retry_incomplete;
+
+	/** @stash: page tables for the next block, mapped; svm->mutex */
+	struct i915_vm_pt_stash stash;
+	/** @pfns: scratch space of validation; svm->mutex */
+	unsigned long *pfns;
+	/** @populated: bytes never touched before, this submission; svm->mutex */
+	u64 populated;
+
+	struct work_struct ban_work;
+	struct list_head all_link; /* for debugfs */
+	atomic64_t stats[I915_SVM_STAT_COUNT];
+};
+
+#define i915_svm_count(svm, stat, n) \
+	atomic64_add(n, &(svm)->stats[I915_SVM_STAT_##stat])
+
+/*
+ * Changes whenever a mapping may have changed. An odd value is a change in
+ * progress, which no comparison may match; the same when there is no count.
+ */
+static inline unsigned long i915_svm_mm_seq(struct mm_struct *mm)
+{
+#ifdef CONFIG_PER_VMA_LOCK
+	return smp_load_acquire(&mm->mm_lock_seq.sequence);
+#else
+	return 1;
+#endif
+}
+
+static inline bool i915_svm_mm_unchanged(struct mm_struct *mm, unsigned long seq)
+{
+	return !(seq & 1) && i915_svm_mm_seq(mm) == seq;
+}
+
+static inline unsigned int i915_svm_page(u64 addr)
+{
+	return (addr >> PAGE_SHIFT) & (I915_SVM_BLOCK_PAGES - 1);
+}
+
+/* i915_svm.c */
+struct i915_svm *i915_svm_get(struct i915_address_space *vm);
+int i915_svm_enable(struct i915_address_space *vm, u64 value);
+
+/* i915_svm_range.c */
+int i915_svm_range_bind(struct i915_svm *svm, u64 start, u64 end);
+int i915_svm_range_bind_missing(struct i915_svm *svm, u64 start, u64 end, bool *carved);
+int i915_svm_range_unbind(struct i915_svm *svm, u64 start, u64 end, bool mirror);
+void i915_svm_range_unbind_all(struct i915_svm *svm);
+struct i915_svm_block *i915_svm_block_lookup(struct i915_svm *svm, u64 addr);
+
+int i915_svm_range_query(struct i915_svm *svm, struct drm_i915_gem_vm_query *q);
+
+/* i915_svm_debugfs.c */
+void i915_svm_debugfs_add(struct i915_svm *svm);
+void i915_svm_debugfs_remove(struct i915_svm *svm);
+
+/* i915_svm_notifier.c */
+struct i915_svm_chunk *i915_svm_chunk_get(struct i915_svm *svm, u64 addr);
+void i915_svm_chunk_put(struct i915_svm_chunk *chunk);
+bool i915_svm_idle(struct i915_svm *svm);
+int i915_svm_wait_idle(struct i915_svm *svm);
+void i915_svm_ban_work(struct work_struct *work);
+void i915_svm_block_mark(struct i915_svm *svm, struct i915_svm_block *block);
+bool i915_svm_block_zap(struct i915_svm *svm, struct i915_svm_block *block,
+			unsigned int first, unsigned int last);
+void i915_svm_flush_tlb(struct i915_svm *svm);
+
+/* i915_svm_validate.c */
+int i915_svm_validate(struct i915_svm *svm);
+bool i915_svm_vma_usable(const struct vm_area_struct *vma);
+
+/* i915_svm_mirror.c */
+int i915_svm_mirror_update(struct i915_svm *svm);
+
+/* i915_svm_pt.c */
+int i915_svm_pt_alloc(struct i915_svm *svm, struct i915_svm_block *block,
+		      const unsigned long *pages);
+void i915_svm_pt_free(struct i915_svm *svm, struct i915_svm_block *block,
+		      unsigned int first, unsigned int count);
+void i915_svm_pt_write(struct i915_svm *svm, struct i915_svm_block *block,
+		       const unsigned long *pages);
+void i915_svm_pt_clear(struct i915_svm *svm, struct i915_svm_block *block,
+		       unsigned int first, unsigned int count);
+void i915_svm_pt_set_leaf(struct i915_svm *svm, struct i915_svm_block *block,
+			  enum i915_svm_leaf leaf);
+void i915_svm_pt_free_stash(struct i915_svm *svm);
+
+#endif /* __I915_SVM_TYPES_H__ */

@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: MIT
+/*
+ * DOC: Making blocks valid
+ *
+ * Before each submission every dirty block is brought up to date: its bound
+ * but invalid pages are faulted in and read out of the CPU page table by
+ * hmm_range_fault(), mapped for dma, given page tables, and entered in them
+ * under notifier_lock, if the notifier's sequence shows that nothing changed
+ * meanwhile; otherwise once more, for a bounded time. Pages that are valid
+ * are not looked at, so the cost is that of what changed.
+ *
+ * Which mappings take part:
+ *
+ * - readable and writable ones: anonymous, shared, file and hugetlb;
+ * - not those without read or write permission. Gen12 has no read-only
+ *   entries, and a writable entry for a page that the CPU may only read would
+ *   let the GPU write into the page cache or into other processes' memory;
+ * - not VM_IO, VM_PFNMAP and VM_MIXEDMAP (other drivers' memory, i915's own).
+ *
+ * Pages are always faulted for writing, which breaks copy-on-write, the zero
+ * page and KSM before the GPU sees them. Bound pages without such a mapping
+ * stay at scratch; their block is looked at again when mappings changed.
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/hmm.h>
+#include <linux/sched/signal.h>
+
+#include "i915_drv.h"
+#include "i915_svm_types.h"
+
+/* Retry against a mapping that keeps changing no longer than this. */
+#define VALIDATE_TIMEOUT_MS	HMM_RANGE_DEFAULT_TIMEOUT
+
+#define PAGES_64K		(SZ_64K / PAGE_SIZE)
+
+/* What is collected for one block before it is entered. */
+struct pending {
+	DECLARE_BITMAP(todo, I915_SVM_BLOCK_PAGES);
+	DECLARE_BITMAP(mapped, I915_SVM_BLOCK_PAGES);
+	DECLARE_BITMAP(heads, I915_SVM_BLOCK_PAGES);
+	unsigned long seq;
+	bool faulted; /* a mapping is there, but faulting failed */
+};
+
+/**
+ * i915_svm_vma_usable - may the GPU use this mapping?
+ * @vma: a mapping of the process
+ */
+bool i915_svm_vma_usable(const struct vm_area_struct *vma)
+{
+	const vm_flags_t need = VM_READ | VM_WRITE;
+	const vm_flags_t never = VM_IO | VM_PFNMAP | VM_MIXEDMAP | VM_SHADOW_STACK;
+
+	return (vma->vm_flags & need) == need && !(vma->vm_flags & never);
+}
+
+static int walk(struct i915_svm *svm, struct mmu_interval_notifier *notifier,
+		const struct pending *p, u64 start, u64 end, bool fault)
+{
+	struct hmm_range range = {
+		.notifier = notifier,
+		.notifier_seq = p->seq,
+		.start = start,
+		.end = end,
+		.hmm_pfns = svm->pfns + i915_svm_page(start),
+		.default_flags = fault ? HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE : 0,
+		.dev_private_owner = svm->vm->i915,
+	};
+
+	return hmm_range_fault(&range);
+}
+
+static u64 count_absent(struct i915_svm *svm, u64 start, u64 end)
+{
+	const unsigned long *pfn = svm->pfns + i915_svm_page(start);
+	u64 bytes = 0;
+
+	for (; start < end; start += PAGE_SIZE)
+		if (!(*pfn++ & HMM_PFN_VALID))
+			bytes += PAGE_SIZE;
+
+	return bytes;
+}
+
+/* Fault in and read one piece of a usable mapping. */
+static int fault_piece(struct i915_svm *svm, struct mmu_interval_notifier *notifier,
+		       struct pending *p, u64 start, u64 end)
+{
+	u64 absent = 0;
+	int err;
+
+	if (svm->mirror) {
+		err = walk(svm, notifier, p, start, end, false);
+		if (err)
+			return err;
+
+		absent = count_absent(svm, start, end);
+		if (svm->populated + absent > svm->populate_limit)
+			return -ENOSPC;
+	}
+
+	err = walk(svm, notifier, p, start, end, true);
+	if (err == -EFAULT) {
+		/* Past the end of a file, poisoned, ...: map what is there. */
+		p->faulted = true;
+		err = walk(svm, notifier, p, start, end, false);
+	} else if (!err) {
+		svm->populated += absent;
+		i915_svm_count(svm, PAGES_POPULATED, absent >> PAGE_SHIFT);
+	}
+
+	return err;
+}
+
+static int fault_run(struct i915_svm *svm, struct mmu_interval_notifier *notifier,
+		     struct pending *p, u64 start, u64 end)
+{
+	struct vm_area_struct *vma;
+	VMA_ITERATOR(vmi, svm->mm, start);
+
+	mmap_assert_locked(svm->mm);
+
+	for_each_vma_range(vmi, vma, end) {
+		int err;
+
+		if (!i915_svm_vma_usable(vma))
+			continue;
+
+		err = fault_piece(svm, notifier, p,
+				  max_t(u64, start, vma->vm_start),
+				  min_t(u64, end, vma->vm_end));
+		if (err)
+			return err;
+	}
+
+	return 0;
+}
+
+static int fault_block(struct i915_svm *svm, struct i915_svm_block *block,
+		       struct mmu_interval_notifier *notifier, struct pending *p)
+{
+	unsigned int first, end, page;
+	int err = 0;
+
+	memset(svm->pfns, 0, I915_SVM_BLOCK_PAGES * sizeof(*svm->pfns));
+	p->faulted = false;
+
+	if (mmap_read_lock_killable(svm->mm))
+		return -EINTR;
+	for_each_set_bitrange(first, end, p->todo, I915_SVM_BLOCK_PAGES) {
+		err = fault_run(svm, notifier, p,
+				block->start + (u64)first * PAGE_SIZE,
+				block->start + (u64)end * PAGE_SIZE);
+		if (err)
+			break;
+	}
+	mmap_read_unlock(svm->mm);
+	if (err)
+		return err;
+
+	bitmap_zero(p->mapped, I915_SVM_BLOCK_PAGES);
+	for_each_set_bit(page, p->todo, I915_SVM_BLOCK_PAGES) {
+		const unsigned long need = HMM_PFN_VALID | HMM_PFN_WRITE;
+
+		if ((svm->pfns[page] & (need | HMM_PFN_ERROR)) == need)
+			__set_bit(page, p->mapped);
+	}
+
+	return 0;
+}
+
+static unsigned long pfn_of(const struct i915_svm *svm, unsigned int page)
+{
+	return svm->pfns[page] & ~HMM_PFN_FLAGS;
+}
+
+/* How many pages from here lie one after the other in memory. */
+static unsigned int run_length(const struct i915_svm *svm, const struct pending *p,
+			       unsigned int page)
+{
+	unsigned int n = 1;
+
+	while (page + n < I915_SVM_BLOCK_PAGES && test_bit(page + n, p->mapped) &&
+	       pfn_of(svm, page + n) == pfn_of(svm, page) + n)
+		n++;
+
+	return n;
+}
+
+static void unmap_pending(struct i915_svm *svm, struct pending *p,
+			  const dma_addr_t *dma)
+{
+	unsigned int page;
+
+	for_each_set_bit(page, p->heads, I915_SVM_BLOCK_PAGES)
+		dma_unmap_page(svm->vm->dma, dma[page],
+			       (size_t)run_length(svm, p, page) << PAGE_SHIFT,
+			       DMA_BIDIRECTIONAL);
+}
+
+/*
+ * A bounce buffer is a copy: sharing memory through one would silently not
+ * work. Without an IOMMU the device address of a page is its own.
+ */
+static bool bounced(struct device *dev, struct page *page, dma_addr_t addr)
+{
+	return !device_iommu_mapped(dev) && addr != page_to_phys(page);
+}
+
+static int map_pending(struct i915_svm *svm, struct pending *p, dma_addr_t *dma)
+{
+	struct device *dev = svm->vm->dma;
+	unsigned int page, n, i;
+
+	bitmap_zero(p->heads, I915_SVM_BLOCK_PAGES);
+
+	for (page = find_first_bit(p->mapped, I915_SVM_BLOCK_PAGES);
+	     page < I915_SVM_BLOCK_PAGES;
+	     page = find_next_bit(p->mapped, I915_SVM_BLOCK_PAGES, page + n)) {
+		struct page *first = pfn_to_page(pfn_of(svm, page));
+		dma_addr_t addr;
+
+		n = run_length(svm, p, page);
+		addr = dma_map_page(dev, first, 0, (size_t)n << PAGE_SHIFT,
+				    DMA_BIDIRECTIONAL);
+		if (dma_mapping_error(dev, addr))
+			goto err;
+
+		dma[page] = addr;
+		__set_bit(page, p->heads);
+		if (bounced(dev, first, addr))
+			goto err;
+
+		for (i = 1; i < n; i++)
+			dma[page + i] = addr + (dma_addr_t)i * PAGE_SIZE;
+	}
+
+	return 0;
+
+err:
+	unmap_pending(svm, p, dma);
+	return -EIO;
+}
+
+/* The largest leaf that the device addresses of a full block allow. */
+static enum i915_svm_leaf best_leaf(const struct i915_svm_block *block)
+{
+	const bool local = test_bit(0, block->local);
+	bool huge = IS_ALIGNED(block->dma[0], SZ_2M);
+	unsigned int page;
+
+	if (!bitmap_full(block->valid, I915_SVM_BLOCK_PAGES))
+		return I915_SVM_LEAF_4K;
+
+	for (page = 0; page < I915_SVM_BLOCK_PAGES; page++) {
+		const unsigned int head = round_down(page, PAGES_64K);
+
+		if (test_bit(page, block->local) != local)
+			huge = false;
+		if (block->dma[page] != block->dma[0] + (dma_addr_t)page * PAGE_SIZE)
+			huge = false;
+		if (!IS_ALIGNED(block->dma[head], SZ_64K) ||
+		    test_bit(page, block->local) != test_bit(head, block->local) ||
+		    block->dma[page] != block->dma[head] +
+		    (dma_addr_t)(page - head) * PAGE_SIZE)
+			return I915_SVM_LEAF_4K;
+	}
+
+	return huge ? I915_SVM_LEAF_2M : I915_SVM_LEAF_64K;
+}
+
+/*
+ * Enter what was collected. Adding 4K entries is fine while the GPU runs: it
+ * replaces scratch only. A block that was in use keeps its 4K entries until
+ * it is found idle.
+ */
+static void enter(struct i915_svm *svm, struct i915_svm_block *block,
+		  const struct pending *p, const dma_addr_t *dma)
+{
+	enum i915_svm_leaf leaf;
+	unsigned int page;
+	bool fresh;
+
+	lockdep_assert_held_write(&svm->notifier_lock);
+	GEM_BUG_ON(block->leaf != I915_SVM_LEAF_4K &&
+		   !bitmap_empty(p->mapped, I915_SVM_BLOCK_PAGES));
+
+	if (!bitmap_empty(p->mapped, I915_SVM_BLOCK_PAGES)) {
+		fresh = bitmap_empty(block->valid, I915_SVM_BLOCK_PAGES);
+		for_each_set_bit(page, p->mapped, I915_SVM_BLOCK_PAGES)
+			block->dma[page] = dma[page];
+		bitmap_or(block->valid, block->valid, p->mapped, I915_SVM_BLOCK_PAGES);
+		bitmap_or(block->heads, block->heads, p->heads, I915_SVM_BLOCK_PAGES);
+
+		i915_svm_pt_write(svm, block, p->mapped);
+		leaf = best_leaf(block);
+		if (leaf != I915_SVM_LEAF_4K && (fresh || i915_svm_idle(svm)))
+			i915_svm_pt_set_leaf(svm, block, leaf);
+	}
+
+	block->dirty = false;
+	if (bitmap_subset(block->owned, block->valid, I915_SVM_BLOCK_PAGES))
+		list_del_init(&block->link);
+	else
+		list_move_tail(&block->link, &svm->incomplete);
+}
+
+static int try_block(struct i915_svm *svm, struct i915_svm_block *block,
+		     struct i915_svm_chunk *chunk, struct pending *p,
+		     dma_addr_t *dma)
+{
+	int err;
+
+	p->seq = mmu_interval_read_begin(&chunk->notifier);
+
+	read_lock(&svm->notifier_lock);
+	bitmap_andnot(p->todo, block->owned, block->valid, I915_SVM_BLOCK_PAGES);
+	read_unlock(&svm->notifier_lock);
+
+	err = fault_block(svm, block, &chunk->notifier, p);
+	if (err)
+		return err;
+
+	if (!block->dma && !bitmap_empty(p->mapped, I915_SVM_BLOCK_PAGES)) {
+		block->dma = kvcalloc(I915_SVM_BLOCK_PAGES, sizeof(*block->dma),
+				      GFP_KERNEL_ACCOUNT);
+		if (!block->dma)
+			return -ENOMEM;
+	}
+
+	err = i915_svm_pt_alloc(svm, block, p->mapped);
+	if (!err)
+		err = map_pending(svm, p, dma);
+	if (err)
+		return err;
+
+	write_lock(&svm->notifier_lock);
+	if (mmu_interval_read_retry(&chunk->notifier, p->seq)) {
+		write_unlock(&svm->notifier_lock);
+		unmap_pending(svm, p, dma);
+		return -EBUSY;
+	}
+	enter(svm, block, p, dma);
+	write_unlock(&svm->notifier_lock);
+
+	if (p->faulted)
+		svm->retry_incomplete = true;
+	i915_svm_count(svm, BLOCKS_VALIDATED, 1);
+	i915_svm_count(svm, PAGES_VALIDATED,
+		       bitmap_weight(p->mapped, I915_SVM_BLOCK_PAGES));
+	return 0;
+}
+
+static int validate_block(struct i915_svm *svm, struct i915_svm_block *block)
+{
+	unsigned long timeout = jiffies + msecs_to_jiffies(VALIDATE_TIMEOUT_MS);
+	struct i915_svm_chunk *chunk =
+		xa_load(&svm->chunks, block->start >> I915_SVM_CHUNK_SHIFT);
+	struct pending *p;
+	dma_addr_t *dma;
+	int err;
+
+	p = kmalloc(sizeof(*p), GFP_KERNEL);
+	dma = kvmalloc_array(I915_SVM_BLOCK_PAGES, sizeof(*dma), GFP_KERNEL);
+	if (!p || !dma) {
+		err = -ENOMEM;
+		goto out;
+	}
+
+	do {
+		err = try_block(svm, block, chunk, p, dma);
+		if (fatal_signal_pending(current))
+			err = err ? -EINTR : 0;
+	} while (err == -EBUSY && time_before(jiffies, timeout));
+
+	/* Mappings change faster than we can look: the caller may try again. */
+	if (err == -EBUSY)
+		err = -EAGAIN;
+out:
+	kvfree(dma);
+	kfree(p);
+	return err;
+}
+
+/* Have another look where a mapping was missing, if there may be one now. */
+static void requeue_incomplete(struct i915_svm *svm)
+{
+	struct i915_svm_block *block;
+
+	svm->retry_incomplete = false;
+
+	write_lock(&svm->notifier_lock);
+	list_for_each_entry(block, &svm->incomplete, link)
+		block->dirty = true;
+	list_splice_tail_init(&svm->incomplete, &svm->dirty);
+	write_unlock(&svm->notifier_lock);
+}
+
+static struct i915_svm_block *first_dirty(struct i915_svm *svm)
+{
+	struct i915_svm_block *block;
+
+	read_lock(&svm->notifier_lock);
+	block = list_first_entry_or_null(&svm->dirty, struct i915_svm_block, link);
+	read_unlock(&svm->notifier_lock);
+
+	return block;
+}
+
+/**
+ * i915_svm_validate - make everything that is bound valid
+ * @svm: the address space, of the calling process
+ *
+ * Returns: 0; -ENOSPC when the mirror would populate more never-touched
+ * memory than populate_limit; -EAGAIN when mappings change too fast; -EINTR,
+ * -ENOMEM, -EIO.
+ */
+int i915_svm_validate(struct i915_svm *svm)
+{
+	struct i915_svm_block *block;
+	unsigned long mm_seq;
+	int err = 0;
+
+	lockdep_assert_held(&svm->mutex);
+
+	svm->populated = 0;
+	mm_seq = i915_svm_mm_seq(svm->mm);
+	if (!i915_svm_mm_unchanged(svm->mm, svm->mm_seq) || svm->retry_incomplete)
+		requeue_incomplete(svm);
+
+	while (!err && (block = first_dirty(svm)))
+		err = validate_block(svm, block);
+
+	if (!err && !svm->mirror)
+		svm->mm_seq = mm_seq;
+
+	return err;
+}
