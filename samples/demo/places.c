@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "places.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FDS_MAX 16
+/* NEO makes one VM per GPU, the first of its DRM file: docs/using.md. */
+#define NEO_VM_ID 1
+
+static int before[FDS_MAX];
+static size_t before_count;
+static i915svm_device *device;
+static i915svm_vm *vm;
+
+void places_before(void)
+{
+    if (i915svm_find_fds(before, FDS_MAX, &before_count) != I915SVM_OK)
+        before_count = 0;
+}
+
+static bool was_there(int fd)
+{
+    for (size_t i = 0; i < before_count && i < FDS_MAX; i++)
+        if (before[i] == fd)
+            return true;
+    return false;
+}
+
+const char *places_after(void)
+{
+    int fds[FDS_MAX];
+    size_t count;
+    i915svm_result result = i915svm_find_fds(fds, FDS_MAX, &count);
+    for (size_t i = 0; result == I915SVM_OK && i < count && i < FDS_MAX; i++) {
+        if (was_there(fds[i]))
+            continue;
+        if (i915svm_device_open_fd(fds[i], &device) != I915SVM_OK)
+            continue;
+        result = i915svm_vm_attach(device, NEO_VM_ID, I915SVM_VM_MIRROR, &vm);
+        if (result == I915SVM_OK)
+            return NULL;
+        i915svm_device_close(device);
+    }
+    device = NULL;
+    return result == I915SVM_OK ? "the runtime opened no i915" : i915svm_result_string(result);
+}
+
+void places_close(void)
+{
+    i915svm_vm_close(vm);
+    i915svm_device_close(device);
+    vm = NULL;
+    device = NULL;
+}
+
+/* Calls fn for the heap and for every private anonymous mapping that is not a stack. */
+static void each_mapping(void (*fn)(void *start, size_t length, void *argument), void *argument)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char *line = NULL;
+    size_t capacity = 0;
+    while (maps && getline(&line, &capacity, maps) > 0) {
+        unsigned long start, end, inode;
+        char mode[5], name[16] = "";
+        if (sscanf(line, "%lx-%lx %4s %*s %*s %lu %15s", &start, &end, mode, &inode, name) < 4)
+            continue;
+        if (strcmp(mode, "rw-p") == 0 && !inode && (!*name || strcmp(name, "[heap]") == 0))
+            fn((void *)start, end - start, argument);
+    }
+    free(line);
+    if (maps)
+        fclose(maps);
+}
+
+static void add_query(void *start, size_t length, void *argument)
+{
+    struct place_sums *sums = argument;
+    i915svm_range range;
+    if (i915svm_query(vm, start, length, &range) != I915SVM_OK || !range.bound)
+        return;
+    sums->bytes_system += range.bytes_system;
+    sums->bytes_device += range.bytes_device;
+    sums->pages_4k += range.pages_4k;
+    sums->pages_64k += range.pages_64k;
+    sums->pages_2m += range.pages_2m;
+}
+
+struct place_sums places_sum(void)
+{
+    struct place_sums sums = {0};
+    each_mapping(add_query, &sums);
+    return sums;
+}
+
+struct move {
+    i915svm_location to;
+    i915svm_prefetch_result sum;
+};
+
+static void add_prefetch(void *start, size_t length, void *argument)
+{
+    struct move *move = argument;
+    i915svm_prefetch_result result;
+    if (i915svm_prefetch(vm, start, length, move->to, &result) != I915SVM_OK)
+        return;
+    move->sum.moved += result.moved;
+    move->sum.already += result.already;
+    move->sum.absent += result.absent;
+    move->sum.failed_unmapped += result.failed_unmapped;
+    move->sum.failed_type += result.failed_type;
+    move->sum.failed_busy += result.failed_busy;
+    move->sum.failed_memory += result.failed_memory;
+}
+
+i915svm_prefetch_result places_prefetch(i915svm_location to)
+{
+    struct move move = {.to = to};
+    each_mapping(add_prefetch, &move);
+    return move.sum;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the process's memory is, as the kernel sees it through the runtime's own VM. */
+#ifndef DEMO_PLACES_H
+#define DEMO_PLACES_H
+
+#include <i915svm/i915svm.h>
+
+struct place_sums {
+    uint64_t bytes_system, bytes_device;
+    uint64_t pages_4k, pages_64k, pages_2m;
+};
+
+/* Around a runtime's start: what it opened in between is its device. NULL, or an error. */
+void places_before(void);
+const char *places_after(void);
+void places_close(void);
+
+/* Over all heap and anonymous memory of the process. */
+struct place_sums places_sum(void);
+/* Moves all of it; how many bytes did, and how many could not. */
+i915svm_prefetch_result places_prefetch(i915svm_location to);
+
+#endif
