@@ -125,8 +125,8 @@ const struct reg_def reg_table_global[] = {
     MASKED(0xe18c, 1, "GEN9_ROW_CHICKEN"),
     MASKED(0xe4f4, 1, "GEN9_ROW_CHICKEN4"),
 
-    /* The render engine's own: what a user batch may load */
-    PLAIN(0x2310, 16, "pipeline statistics (PRM)", .flags = REG_USER),
+    /* The render engine's own */
+    PLAIN(0x2310, 18, "pipeline statistics (PRM)"), /* users may read them, see tgl_whitelist_build */
     PLAIN(0x2430, 6, "3DPRIM_* (PRM)", .flags = REG_USER),
     PLAIN(0x2500, 3, "GPGPU_DISPATCHDIMX (PRM)", .flags = REG_USER),
 };

@@ -11,10 +11,15 @@
 #define REGISTER_POLL (1u << 16) /* MI_SEMAPHORE_REGISTER_POLL */
 #define COMPARE_SHIFT 12
 
-/* Memory changes without telling us: look again after ever longer naps, as there are few host CPUs. */
-#define FIRST_NAP_NS (2 * 1000)
-#define LAST_NAP_NS  (200 * 1000)
-#define SPINS        64
+/*
+ * Memory changes without telling us, so it is sampled: at once, then after short naps for waits
+ * that the CPU ends soon (the driver's tests compare our clock with theirs), then after ever
+ * longer ones, as there are few host CPUs.
+ */
+#define SPINS         64
+#define SHORT_NAPS    200
+#define SHORT_NAP_NS  (3 * 1000)
+#define LONGEST_NAP_NS (500 * 1000)
 
 /* "SAD op SDD": the value in memory against the one in the command. */
 static bool holds(unsigned op, uint32_t sad, uint32_t sdd)
@@ -85,7 +90,7 @@ enum cs_result mi_semaphore_wait(struct engine *e, unsigned ndw)
     }
     if (!privilege_ggtt(e, dw[0] & USE_GGTT, "MI_SEMAPHORE_WAIT"))
         return CS_DONE;
-    unsigned op = dw[0] >> COMPARE_SHIFT & 7, nap_ns = FIRST_NAP_NS;
+    unsigned op = dw[0] >> COMPARE_SHIFT & 7, nap_ns = SHORT_NAP_NS;
     for (unsigned tries = 0;; tries++) {
         if (!sample(e, &value))
             return CS_ERROR;
@@ -99,8 +104,8 @@ enum cs_result mi_semaphore_wait(struct engine *e, unsigned ndw)
         if (tries < SPINS)
             continue;
         nap(e, nap_ns);
-        if (nap_ns < LAST_NAP_NS)
-            nap_ns *= 2;
+        if (tries > SPINS + SHORT_NAPS && nap_ns < LONGEST_NAP_NS)
+            nap_ns += nap_ns / 8;
     }
     e->cs.semaphore_noted = false;
     return CS_DONE;
