@@ -509,7 +509,7 @@ static int migrate_stretch(struct migration *m, struct vm_area_struct *vma,
 }
 
 /* Can pages of this mapping move at all? */
-static bool vma_migratable(const struct vm_area_struct *vma)
+static bool pages_can_move(const struct vm_area_struct *vma)
 {
 	return !(vma->vm_flags & (VM_SPECIAL | VM_SHARED)) &&
 		!is_vm_hugetlb_page((struct vm_area_struct *)vma) &&
@@ -531,7 +531,7 @@ static long long migrate_at(struct migration *m, unsigned long addr,
 	}
 
 	next = min(end, vma->vm_end);
-	if (!vma_migratable(vma)) {
+	if (!pages_can_move(vma)) {
 		m->out->failed_type += next - addr;
 		return next;
 	}
