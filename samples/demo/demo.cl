@@ -5,8 +5,9 @@
  */
 #define LETTERS 26
 
+/* The children are nodes; Debian's IGC 1.0.12504 ends on an array of pointers to the own struct. */
 struct node {
-    global struct node *child[LETTERS];
+    global void *child[LETTERS];
     uint words;
     uint counted;
     uint marked;
