@@ -7,10 +7,15 @@
 #ifndef SIM_EU_H
 #define SIM_EU_H
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define EU_GRF_COUNT 128
 #define EU_GRF_BYTES 32
@@ -88,7 +93,7 @@ void eu_program_destroy(struct eu_program *program);
 size_t eu_code_extent(const uint8_t *code, size_t bytes, bool *more);
 
 struct eu_thread {
-    _Alignas(64) uint8_t grf[EU_GRF_COUNT][EU_GRF_BYTES];
+    alignas(64) uint8_t grf[EU_GRF_COUNT][EU_GRF_BYTES];
     /* Architecture registers: acc, f0, f1, a0, cr0, sr0, ce, tm0, ip, call mask stacks: eu/ defines them. */
     struct eu_arch *arch;
     const struct eu_program *program;
@@ -120,4 +125,8 @@ enum eu_stop eu_run(struct eu_thread *t, uint64_t max_instructions);
 
 /* Disassemble one instruction in IGA's syntax (iga64 -d -p=12p1). Returns its size: 8 or 16, 0 when illegal. */
 unsigned eu_disasm(const uint8_t *code, size_t bytes, uint64_t offset, char *text, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
 #endif
