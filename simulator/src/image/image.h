@@ -38,21 +38,20 @@ struct image_surface {
     uint64_t base;
     uint32_t width, height, depth; /* texels; depth also counts array elements */
     uint32_t pitch;                /* bytes from row to row */
-    uint64_t slice;          /* rows (1D: texels) from array element or depth slice to the next */
-    uint32_t first_slice;    /* minimum array element: added to every slice index */
-    uint8_t select[4];       /* shader channel selects for R, G, B, A */
-    uint8_t levels;          /* mip levels that exist, from level 0 */
-    uint8_t min_lod;         /* level that messages call level 0 */
-    uint32_t halign, valign; /* texels: alignment of mip levels */
+    uint64_t slice;       /* rows (1D: texels) from array element or depth slice to the next */
+    uint32_t first_slice; /* minimum array element: added to every slice index */
+    uint8_t select[4];    /* shader channel selects for R, G, B, A */
+    uint8_t levels;       /* mip levels that exist; level 0 is all that messages may use */
+    uint8_t min_lod;      /* level that messages call level 0 */
+    uint32_t x_offset, y_offset; /* texels, of the surface within its tiles */
 };
 
 struct image_sampler {
-    bool linear;     /* filter within a level, when minifying and magnifying alike */
-    bool linear_mag; /* filter of magnification, which is what level-0 messages use */
+    bool disabled;   /* reads give 0 */
+    bool linear_min; /* filters of minification and magnification; level 0 is magnified */
+    bool linear_mag;
     bool unnormalized;
-    bool round_coords; /* nearest: round coordinates instead of cutting them off */
-    bool disabled;
-    uint8_t address[3]; /* enum image_address of u, v, r */
+    uint8_t address[3]; /* texture coordinate modes of u, v, r */
     uint64_t border;    /* offset of the border color from the dynamic state base */
 };
 
