@@ -29,12 +29,27 @@ static bool must_leave(struct engine *e)
     return atomic_load_explicit(&e->attention, memory_order_acquire) & ATTN_LEAVE;
 }
 
-static void refresh_lease(struct engine *e)
+void engine_refresh_lease(struct engine *e)
 {
     if (mem_lease_wanted(e->lease)) {
         mem_lease_close(e->lease);
         mem_lease_open(e->lease);
     }
+}
+
+void engine_nap(struct engine *e, unsigned ns)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += ns;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    mem_lease_close(e->lease);
+    pthread_mutex_lock(&e->lock);
+    if (!arbitration_point(e))
+        pthread_cond_timedwait(&e->wake, &e->lock, &until);
+    pthread_mutex_unlock(&e->lock);
+    mem_lease_open(e->lease);
 }
 
 /* One round: follow the queues, or execute one command. False: nothing more to do for now. */
@@ -66,7 +81,7 @@ static void run(struct engine *e)
 {
     mem_lease_open(e->lease);
     while (!must_leave(e) && run_once(e))
-        refresh_lease(e);
+        engine_refresh_lease(e);
     mem_lease_close(e->lease);
 }
 

@@ -47,6 +47,7 @@ struct parser {
     unsigned depth; /* 0: in the ring */
     struct level level[MAX_LEVELS];
     bool in_wa;           /* inside an indirect or per-context batch of the context restore */
+    unsigned loops;       /* backward jumps since the ring started this batch */
     bool semaphore_noted; /* the wait at this address has raised its interrupt */
     uint32_t dw[MAX_COMMAND];
 };
@@ -94,6 +95,9 @@ struct engine {
 /* engine.c */
 void engine_clear_parser(struct engine *e);
 void engine_halt(struct engine *e);
+/* Sleep with the lease closed; the bus ends it when it wants something. */
+void engine_nap(struct engine *e, unsigned ns);
+void engine_refresh_lease(struct engine *e);
 /* Under the lock. */
 bool engine_can_run(const struct engine *e);
 static inline uint32_t engine_get(const struct engine *e, uint32_t reg)

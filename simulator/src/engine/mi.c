@@ -93,6 +93,24 @@ static enum cs_result batch_end(struct engine *e, unsigned ndw)
     return CS_DONE;
 }
 
+/*
+ * Batches that loop wait for somebody: drivers end them by overwriting them, tests spin like that
+ * for as long as they please. After a while every jump back naps, so that the guest's CPUs get the
+ * host's.
+ */
+#define FREE_LOOPS  1000
+#define LOOP_NAP_NS (20 * 1000)
+
+static void slow_loop(struct engine *e, const struct level *next)
+{
+    struct parser *cs = &e->cs;
+    const struct level *now = &cs->level[cs->depth ? cs->depth - 1 : 0];
+    if (!cs->depth)
+        cs->loops = 0;
+    else if (next->addr < now->addr && ++cs->loops > FREE_LOOPS)
+        engine_nap(e, LOOP_NAP_NS);
+}
+
 #define BBS_SECOND_LEVEL (1u << 22)
 #define BBS_PREDICATE    (1u << 15) /* MI_BATCH_PREDICATE */
 #define BBS_PPGTT        (1u << 8)  /* address space and privilege in one */
@@ -113,6 +131,7 @@ static enum cs_result batch_start(struct engine *e, unsigned ndw)
         next.ppgtt = true;
         next.privileged = false;
     }
+    slow_loop(e, &next);
     unsigned depth = cs->depth ? cs->depth : 1;
     if (cs->depth && (header & BBS_SECOND_LEVEL))
         depth = MAX_LEVELS;

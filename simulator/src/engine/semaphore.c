@@ -5,20 +5,17 @@
  */
 #include "engine/internal.h"
 
-#include <time.h>
-
 #define USE_GGTT      (1u << 22)
 #define REGISTER_POLL (1u << 16) /* MI_SEMAPHORE_REGISTER_POLL */
 #define COMPARE_SHIFT 12
 
 /*
- * Memory changes without telling us, so it is sampled: at once, then after short naps for waits
- * that the CPU ends soon (the driver's tests compare our clock with theirs), then after ever
- * longer ones, as there are few host CPUs.
+ * Memory changes without telling us, so it is sampled: without pause at first, because the driver's
+ * tests compare our clock over 100 us with theirs; then after ever longer naps, because host CPUs
+ * are few.
  */
-#define SPINS         64
-#define SHORT_NAPS    200
-#define SHORT_NAP_NS  (3 * 1000)
+#define SPIN_NS        (150 * 1000)
+#define FIRST_NAP_NS   (5 * 1000)
 #define LONGEST_NAP_NS (500 * 1000)
 
 /* "SAD op SDD": the value in memory against the one in the command. */
@@ -56,22 +53,6 @@ static bool sample(struct engine *e, uint32_t *value)
     return at;
 }
 
-/* Sleep with the lease closed; the bus wakes us when it wants something. */
-static void nap(struct engine *e, unsigned ns)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += ns;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    mem_lease_close(e->lease);
-    pthread_mutex_lock(&e->lock);
-    if (!arbitration_point(e))
-        pthread_cond_timedwait(&e->wake, &e->lock, &until);
-    pthread_mutex_unlock(&e->lock);
-    mem_lease_open(e->lease);
-}
-
 static void note_wait(struct engine *e)
 {
     if (e->cs.semaphore_noted)
@@ -90,8 +71,9 @@ enum cs_result mi_semaphore_wait(struct engine *e, unsigned ndw)
     }
     if (!privilege_ggtt(e, dw[0] & USE_GGTT, "MI_SEMAPHORE_WAIT"))
         return CS_DONE;
-    unsigned op = dw[0] >> COMPARE_SHIFT & 7, nap_ns = SHORT_NAP_NS;
-    for (unsigned tries = 0;; tries++) {
+    unsigned op = dw[0] >> COMPARE_SHIFT & 7, nap_ns = FIRST_NAP_NS;
+    uint64_t start = 0;
+    for (;;) {
         if (!sample(e, &value))
             return CS_ERROR;
         if (holds(op, value, dw[1]))
@@ -101,10 +83,15 @@ enum cs_result mi_semaphore_wait(struct engine *e, unsigned ndw)
             return CS_PREEMPTED;
         if (atomic_load_explicit(&e->attention, memory_order_acquire) & ATTN_LEAVE)
             return CS_STOPPED;
-        if (tries < SPINS)
+        uint64_t now = clock_ns();
+        if (!start)
+            start = now;
+        if (now - start < SPIN_NS) {
+            engine_refresh_lease(e);
             continue;
-        nap(e, nap_ns);
-        if (tries > SPINS + SHORT_NAPS && nap_ns < LONGEST_NAP_NS)
+        }
+        engine_nap(e, nap_ns);
+        if (nap_ns < LONGEST_NAP_NS)
             nap_ns += nap_ns / 8;
     }
     e->cs.semaphore_noted = false;
