@@ -38,16 +38,6 @@ static bool load(struct image_env *env, uint64_t va, uint8_t *raw, unsigned byte
     return host;
 }
 
-static bool store(struct image_env *env, uint64_t va, const uint8_t *raw, unsigned bytes)
-{
-    if (crosses_page(va, bytes))
-        return tlb_write(env->tlb, va, raw, bytes, &env->fault);
-    uint8_t *host = tlb_ptr(env->tlb, va, MMU_WRITE, &env->fault);
-    if (host)
-        memcpy(host, raw, bytes);
-    return host;
-}
-
 enum image_status image_texel_read(struct image_env *env, const struct image_surface *s,
                                    uint64_t va, int lane, uint32_t rgba[4])
 {
@@ -58,12 +48,21 @@ enum image_status image_texel_read(struct image_env *env, const struct image_sur
     return IMAGE_OK;
 }
 
+/* Read, changed and written back: bits of channels that are masked off stay. */
 enum image_status image_texel_write(struct image_env *env, const struct image_surface *s,
                                     uint64_t va, int lane, const uint32_t rgba[4], unsigned mask)
 {
-    uint8_t raw[TEXEL_BYTES_MAX] = {0};
-    if (mask != 0xf && !load(env, va, raw, s->format->bytes))
+    unsigned bytes = s->format->bytes;
+    uint8_t raw[TEXEL_BYTES_MAX];
+    if (!crosses_page(va, bytes)) {
+        uint8_t *host = tlb_ptr(env->tlb, va, MMU_WRITE, &env->fault);
+        if (!host)
+            return fault(env, lane);
+        image_format_encode(s->format, rgba, mask, host);
+        return IMAGE_OK;
+    }
+    if (!tlb_read(env->tlb, va, raw, bytes, &env->fault))
         return fault(env, lane);
     image_format_encode(s->format, rgba, mask, raw);
-    return store(env, va, raw, s->format->bytes) ? IMAGE_OK : fault(env, lane);
+    return tlb_write(env->tlb, va, raw, bytes, &env->fault) ? IMAGE_OK : fault(env, lane);
 }
