@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from . import kernel, paths, vm
+from . import kernel, paths, runner, suites, vm
 from .ui import SvmError, note
 
 
@@ -68,6 +68,14 @@ def cmd_kernel(args):
     return 0
 
 
+def cmd_test(args):
+    chosen = suites.select(args.suite)
+    if args.list:
+        runner.list_suites(suites.load_all() if not args.suite else chosen)
+        return 0
+    return runner.Runner(args).run(chosen)
+
+
 def _parser():
     p = argparse.ArgumentParser(prog="./svm", description=__doc__ and "Build, boot and test a simulated DG1.")
     verbs = p.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -90,6 +98,18 @@ def _parser():
     k.add_argument("variant", nargs="*", choices=kernel.VARIANTS, help="default: fast")
     k.add_argument("--update", action="store_true", help="take the newest Debian source of the series")
     k.set_defaults(func=cmd_kernel)
+
+    t = verbs.add_parser("test", help="run test suites",
+                         description="Run the suites (all default ones when none is named) and close with "
+                                     "'N passed, N failed, N skipped'; the status is 0 when none failed.")
+    t.add_argument("suite", nargs="*", help="folders of tests/; see --list")
+    t.add_argument("--list", action="store_true", help="show suites and programs instead of running them")
+    t.add_argument("--filter", default="", metavar="PATTERN", help="GoogleTest filter, for programs of that kind")
+    t.add_argument("--program", action="append", default=[], metavar="GLOB", help="only these programs or lists")
+    t.add_argument("--kernel", choices=kernel.BUILT, default=None, help="run guest suites on this kernel")
+    t.add_argument("--no-build", action="store_true", help="use what was built last")
+    t.add_argument("--quiet", action="store_true", help="show failures and skips only")
+    t.set_defaults(func=cmd_test)
     return p
 
 

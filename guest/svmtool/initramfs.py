@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The initramfs: our init and the modules of one kernel, as an uncompressed cpio archive."""
 import os
+import shutil
 import stat
+import tempfile
 from pathlib import Path
 
 from . import hostpkgs, paths, store
@@ -87,44 +89,49 @@ def _init_program():
     return store.artefact("init", store.digest(*sources), _compile_init) / "init"
 
 
+def _stage_modules(s, kernel, carried, stage):
+    """The modules that travel, with indexes of their own for modprobe."""
+    target = stage / "lib/modules" / kernel.release
+    for path in carried:
+        paths.make((target / path).parent)
+        shutil.copy2(kernel.modules / path, target / path)
+    for extra in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
+        if (kernel.modules / extra).exists():
+            shutil.copy2(kernel.modules / extra, target)
+    s.run(["/sbin/depmod", "-b", stage, kernel.release])
+
+
+def _pack(stage, out):
+    cpio = Cpio(out)
+    cpio.folder("dev")
+    cpio.device("dev/console", 5, 1)
+    for path in sorted(stage.rglob("*")):
+        name = str(path.relative_to(stage))
+        if path.is_dir():
+            cpio.folder(name)
+        else:
+            cpio.file(name, path.read_bytes(), 0o755 if os.access(path, os.X_OK) else 0o644)
+    cpio.end()
+
+
 def _write(kernel, init, folder):
+    hostpkgs.ensure("stock")
     mods = Modules(kernel.modules)
-    base = f"lib/modules/{kernel.release}"
     early, gpu = mods.closure(EARLY), mods.closure(GPU)
     if not gpu:
         raise SvmError(f"the {kernel.variant} kernel has no i915 module")
     gpu = [p for p in gpu if p not in early]
     carried = list(dict.fromkeys(early + gpu + mods.closure(TESTS)))
-    with open(folder / "initramfs.cpio", "wb") as out:
-        cpio = Cpio(out)
-        made = set()
-
-        def folders(name):
-            parts = name.split("/")[:-1]
-            for n in range(1, len(parts) + 1):
-                sub = "/".join(parts[:n])
-                if sub not in made:
-                    made.add(sub)
-                    cpio.folder(sub)
-
-        def put(name, data, mode=0o644):
-            folders(name)
-            cpio.file(name, data, mode)
-
-        folders("dev/")
-        cpio.device("dev/console", 5, 1)
-        put("init", init.read_bytes(), 0o755)
-        put("lib/modules/svm-early.list", "".join(f"/{base}/{p}\n" for p in early).encode())
-        put("lib/modules/svm-gpu.list", "".join(f"/{base}/{p}\n" for p in gpu).encode())
-        for path in carried:
-            put(f"{base}/{path}", (kernel.modules / path).read_bytes())
-        # What modprobe needs, reduced to the modules that travel.
-        dep = "".join(f"{p}: {' '.join(mods.deps[_module_name(p)][1])}\n" for p in carried)
-        put(f"{base}/modules.dep", dep.encode())
-        for extra in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
-            if (kernel.modules / extra).exists():
-                put(f"{base}/{extra}", (kernel.modules / extra).read_bytes())
-        cpio.end()
+    with step(f"Packing the {kernel.variant} kernel's modules") as s, \
+            tempfile.TemporaryDirectory(prefix="svm-initramfs-") as stage:
+        stage = Path(stage)
+        _stage_modules(s, kernel, carried, stage)
+        base = f"/lib/modules/{kernel.release}"
+        for name, listed in (("svm-early.list", early), ("svm-gpu.list", gpu)):
+            (stage / "lib/modules" / name).write_text("".join(f"{base}/{p}\n" for p in listed))
+        shutil.copy2(init, stage / "init")
+        with open(folder / "initramfs.cpio", "wb") as out:
+            _pack(stage, out)
 
 
 def ensure(kernel):

@@ -9,10 +9,12 @@ _DIE_WITH_US = ["setpriv", "--pdeathsig", "KILL", "--"]
 
 
 class Child:
-    def __init__(self, argv, log, **kwargs):
+    def __init__(self, argv, output, stderr_to_stdout=False, **kwargs):
         # A process group of its own: the terminal's ^C reaches us alone, and we end the child.
         self.popen = subprocess.Popen([*_DIE_WITH_US, *map(str, argv)], stdin=subprocess.DEVNULL,
-                                      stdout=log, stderr=log, process_group=0, **kwargs)
+                                      stdout=output,
+                                      stderr=subprocess.STDOUT if stderr_to_stdout else output,
+                                      process_group=0, **kwargs)
 
     def ended(self):
         return self.popen.poll() is not None

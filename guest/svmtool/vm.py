@@ -35,7 +35,8 @@ APPEND = [
 class Options:
     command: list
     kernel: str = "fast"
-    gpu: bool = True
+    gpu: bool = True       # the machine has one
+    load_gpu: bool = True  # i915 is loaded before the command
     lmem: str = "2G"
     mem: str = "4G"
     smp: int = 2
@@ -140,7 +141,7 @@ class Guest:
                "HOME": "/root", "USER": "root", "LANG": "C.UTF-8", "SVM_GUEST": "1",
                "TERM": os.environ.get("TERM", "linux"), **o.env}
         items = [f"mount=tree:ro:{paths.TREE}", f"mount=out:rw:{paths.OUT}",
-                 f"cwd={o.cwd or paths.TREE}", f"gpu={int(o.gpu)}", f"tty={int(o.tty)}"]
+                 f"cwd={o.cwd or paths.TREE}", f"gpu={int(o.gpu and o.load_gpu)}", f"tty={int(o.tty)}"]
         if o.i915:
             items.append(f"i915={o.i915}")
         if o.tty:

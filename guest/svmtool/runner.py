@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: MIT
+"""./svm test: runs suites, shows what happens, counts."""
+import fnmatch
+import os
+import re
+import select
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+from . import build, i915tests, paths, results, suites, vm
+from .procs import Child
+from .ui import SvmError, note
+
+OUT_LOGS = paths.OUT / "logs"
+# Lines of a guest's kernel log that fail whatever ran, beside the program's own verdict.
+KERNEL_FAULTS = re.compile(r"\b(WARNING: (?!Kernel compiled)|BUG: |KASAN: |UBSAN: |kernel BUG at|Oops: |"
+                           r"possible recursive locking|possible circular locking|"
+                           r"suspicious RCU usage|INFO: task .* blocked)")
+COLOURS = {"passed": "32", "failed": "31", "skipped": "33"}
+
+
+@dataclass
+class Count:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def add(self, word):
+        setattr(self, word, getattr(self, word) + 1)
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+class Reporter:
+    """Prints each result as it comes and keeps the counts."""
+
+    def __init__(self, quiet):
+        self.total, self.suite, self.failures, self.quiet = Count(), Count(), [], quiet
+
+    def _mark(self, word):
+        text = {"passed": "ok  ", "failed": "FAIL", "skipped": "skip"}[word]
+        return f"\x1b[{COLOURS[word]}m{text}\x1b[0m" if sys.stdout.isatty() else text
+
+    def result(self, program, name, word, detail="", ms=0):
+        self.total.add(word)
+        self.suite.add(word)
+        if word == "passed" and self.quiet:
+            return
+        say(f"  {self._mark(word)} {name}" + (f" ({ms} ms)" if ms else "")
+            + (f" - {detail.strip().splitlines()[-1]}" if word == "skipped" and detail.strip() else ""))
+        if word == "failed":
+            self.failures.append(f"{program.suite.name}: {name}")
+            for line in detail.strip().splitlines():
+                say(f"       | {line}")
+
+
+class Lines:
+    """Cuts a byte stream into lines for a reader, and keeps it in a file."""
+
+    def __init__(self, log, on_line):
+        self.log, self.on_line, self.rest = log, on_line, b""
+
+    def feed(self, data):
+        self.log.write(data)
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for line in lines:
+            self.on_line(line.decode(errors="replace").rstrip("\r"))
+
+    def end(self):
+        if self.rest:
+            self.on_line(self.rest.decode(errors="replace"))
+        self.log.flush()
+
+
+class Runner:
+    def __init__(self, args):
+        self.args = args
+        self.report = Reporter(args.quiet)
+        self.artefacts = {}
+
+    # --- one program ---------------------------------------------------------------------------
+
+    def _argv(self, program):
+        argv = [str(program.path), *program.args]
+        if program.kind == "gtest" and self.args.filter:
+            argv.append(f"--gtest_filter={self.args.filter}")
+        return argv
+
+    def _on_host(self, program, lines, log_path):
+        env = dict(os.environ, **program.env)
+        child = Child(self._argv(program), subprocess.PIPE, env=env, cwd=paths.TREE,
+                      stderr_to_stdout=True)
+        pipe = child.popen.stdout
+        deadline = time.monotonic() + program.timeout
+        try:
+            while True:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return f"stopped after {program.timeout:g} s"
+                if pipe not in select.select([pipe], [], [], left)[0]:
+                    continue
+                data = pipe.read1(65536)
+                if not data:
+                    return child.popen.wait()
+                lines.feed(data)
+        finally:
+            child.end()
+
+    def _guest_options(self, program, command):
+        o = program.options
+        return vm.Options(command=command, kernel=self.args.kernel or o.get("kernel") or program.suite.kernel,
+                          gpu=o.get("gpu", True), lmem=o.get("lmem", "2G"), mem=o.get("mem", "4G"),
+                          smp=o.get("smp", 2), i915=o.get("i915", ""), append=o.get("append", ""),
+                          env=program.env, timeout=program.timeout * self._patience(program),
+                          build=not self.args.no_build)
+
+    def _patience(self, program):
+        """The debug kernel is several times slower."""
+        return 6 if (self.args.kernel or program.suite.kernel) == "debug" else 1
+
+    def guest(self, options):
+        key = (options.kernel, options.gpu)
+        if key not in self.artefacts:
+            parts = vm.Artefacts(options)
+            self.artefacts[key] = parts, vm.choose_accel(parts, options)
+        return vm.Guest(*self.artefacts[key][:1], options, self.artefacts[key][1])
+
+    def _in_guest(self, program, lines, log_path):
+        guest = self.guest(self._guest_options(program, self._argv(program)))
+        status = guest.run(write=lambda kind, data: lines.feed(data))
+        if guest.problems:
+            note(f"{'; '.join(guest.problems)}\n{guest.last_words()}")
+            note(f"logs: {guest.logs}")
+        return "; ".join(guest.problems) or status, guest
+
+    def _kernel_faults(self, program, guest):
+        for name in ("kernel.log", "console.log"):
+            text = (guest.logs / name).read_text(errors="replace")
+            found = [line for line in text.splitlines() if KERNEL_FAULTS.search(line)]
+            if found:
+                self.report.result(program, f"{program.name}: kernel log", "failed",
+                                   "\n".join([*found[:10], f"see {guest.logs / name}"]))
+                return
+
+    def _run_program(self, program):
+        log_path = paths.make(OUT_LOGS / program.suite.name) / f"{program.name}.log"
+        failed_before = self.report.suite.failed
+        with open(log_path, "wb") as log:
+            if program.kind.startswith("i915-"):
+                i915tests.run(self, program, log)
+            else:
+                self._read_program(program, log, log_path)
+        if self.report.suite.failed > failed_before:
+            say(f"       log: {log_path}")
+
+    def _read_program(self, program, log, log_path):
+        reader = results.READERS[program.kind]()
+
+        def on_line(text):
+            found = reader.line(text)
+            if found:
+                self.report.result(program, *found)
+
+        lines = Lines(log, on_line)
+        guest = None
+        if program.suite.where == "guest":
+            status, guest = self._in_guest(program, lines, log_path)
+        else:
+            status = self._on_host(program, lines, log_path)
+        lines.end()
+        if not (self.args.filter and reader.count == 0 and status == 0):
+            for found in reader.close(status):
+                self.report.result(program, *found)
+        if guest:
+            self._kernel_faults(program, guest)
+
+    # --- suites --------------------------------------------------------------------------------
+
+    def _build(self, programs):
+        targets = [p.target for p in programs if p.target]
+        if not targets or self.args.no_build:
+            return True
+        try:
+            build.targets(*targets, title=f"Building {' '.join(targets)}")
+            return True
+        except SvmError as e:
+            for p in programs:
+                self.report.result(p, f"{p.name}: build", "failed", str(e)[-4000:])
+            return False
+
+    def run_suite(self, suite):
+        programs = [p for p in suite.programs
+                    if not self.args.program or any(fnmatch.fnmatch(p.name, g) for g in self.args.program)]
+        if not programs:
+            return
+        self.report.suite = Count()
+        started = time.monotonic()
+        say(f"== {suite.name}: {suite.description}" if suite.description else f"== {suite.name}")
+        # Host programs are built together, as make can then use every CPU.
+        if self._build(programs):
+            for program in programs:
+                if len(programs) > 1:
+                    say(f" - {program.name}")
+                try:
+                    self._run_program(program)
+                except SvmError as e:
+                    self.report.result(program, program.name, "failed", str(e))
+        say(f"== {suite.name}: {self.report.suite} in {time.monotonic() - started:.0f} s")
+
+    def run(self, chosen):
+        for suite in chosen:
+            self.run_suite(suite)
+        if self.report.failures:
+            say("\nFailed:")
+            for name in self.report.failures:
+                say(f"  {name}")
+        say()
+        say(str(self.report.total))
+        return 1 if self.report.total.failed or not self.report.total.passed else 0
+
+
+def list_suites(chosen):
+    for s in chosen:
+        where = "host" if s.where == "host" else f"guest, {s.kernel} kernel"
+        say(f"{s.name} ({where}){'' if s.default else ' [only when named]'}: {s.description}")
+        for p in s.programs:
+            say(f"    {p.name} [{p.kind}]")
+        for test, why in s.exceptions.items():
+            say(f"    left out: {test}: {why}")
