@@ -996,6 +996,7 @@ static unsigned exec_type(const struct eu_op *op)
 void eu_alu_prepare(struct eu_op *op, const struct eu_inst *i)
 {
     op->exec = exec_type(op);
+    op->wide = op->dst.size == 8; /* shl q, d, 32: the count is masked by the widest type */
     for (unsigned n = 0; n < op->sources; n++)
         op->wide |= op->src[n].size == 8;
     op->real = i->format == FMT_MATH ? eu_op_math : eu_op_alu;
