@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Level Zero layer: NEO's own functions (next), what we know of its GPUs, and the functions
+ * we put in NEO's tables in their place. All handles the application sees are NEO's own.
+ */
+#ifndef ICD_LEVEL_ZERO_LAYER_H
+#define ICD_LEVEL_ZERO_LAYER_H
+
+#include <level_zero/ze_api.h>
+#include <level_zero/ze_ddi.h>
+
+#include "ranges.h"
+#include "spaces.h"
+#include "windows.h"
+
+struct layer {
+    ze_global_dditable_t global;
+    ze_driver_dditable_t driver;
+    ze_device_dditable_t device;
+    ze_context_dditable_t context;
+    ze_command_queue_dditable_t queue;
+    ze_command_list_dditable_t list;
+    ze_kernel_dditable_t kernel;
+    ze_mem_dditable_t mem;
+    struct spaces spaces;
+    bool mirror; /* the kernel can mirror this process: memory is ours. Set by zeInit. */
+};
+
+extern struct layer layer;
+
+/* ---- memory.c ----------------------------------------------------------------------------- */
+
+/* The allocation of ours that holds the pointer. */
+bool memory_find(const void *pointer, struct range *found);
+/* Makes NEO know the memory. False: it is not mapped, or NEO refused. */
+bool memory_import(const void *start, size_t length);
+/* Whether NEO may take the pointer only because of a window. */
+bool memory_in_window(const void *pointer);
+/* Tells NEO of memory that is not its own; what cannot be told is left for NEO to refuse. */
+void memory_prepare(const void *start, size_t length);
+
+/* ---- which functions are replaced, per table ----------------------------------------------- */
+
+void memory_install(ze_mem_dditable_t *table);
+void residency_install(ze_context_dditable_t *table);
+void kernel_install(ze_kernel_dditable_t *table);
+void device_install(ze_device_dditable_t *table);
+void list_install(ze_command_list_dditable_t *table);
+void queue_install(ze_command_queue_dditable_t *table);
+
+#endif
