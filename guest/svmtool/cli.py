@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from . import kernel, paths, runner, suites, vm
+from . import clean, doctor, kernel, paths, runner, suites, vm
 from .ui import SvmError, note
 
 
@@ -110,6 +110,15 @@ def _parser():
     t.add_argument("--no-build", action="store_true", help="use what was built last")
     t.add_argument("--quiet", action="store_true", help="show failures and skips only")
     t.set_defaults(func=cmd_test)
+
+    d = verbs.add_parser("doctor", help="what is there, what is missing, what would be used and why")
+    d.set_defaults(func=lambda args: doctor.run())
+
+    c = verbs.add_parser("clean", help="remove what can be made again",
+                         description="Without words: the build folder and the logs.")
+    c.add_argument("part", nargs="*", metavar="PART", choices=[*clean.PARTS, "all", []],
+                   help=f"{', '.join(clean.PARTS)} or all")
+    c.set_defaults(func=lambda args: clean.run(args.part))
     return p
 
 

@@ -5,12 +5,11 @@ The guest's root: Debian 12 as one read-only erofs image.
 Measured under TCG (docs in guest/README.md): an uncompressed erofs beats a compressed one, because
 the guest's CPU is the slow part and the host's page cache is not.
 """
-from pathlib import Path
-
 from . import hostpkgs, mirror, paths, store
 from .ui import SvmError, step
 
 SUITE = "bookworm"
+RECIPE = 1  # raise when _make changes
 PACKAGES = paths.TREE / "guest" / "packages.txt"
 # Not needed to run anything, and a fifth of the image.
 EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
@@ -48,8 +47,16 @@ def _make(folder):
         raise SvmError("mmdebstrap left no image")
 
 
+def _key():
+    return store.digest(SUITE, *_packages(), *EXCLUDED, RECIPE)
+
+
 def ensure():
-    key = store.digest(SUITE, *_packages(), Path(__file__))
-    folder = store.artefact("image", key, _make)
+    folder = store.artefact("image", _key(), _make)
     store.prune("image", 3)
     return folder / "root.erofs"
+
+
+def describe():
+    folder = paths.CACHE / "image" / _key()
+    return f"{folder / 'root.erofs'}" if store.is_whole(folder) else "will be made (Debian 12 with NEO)"

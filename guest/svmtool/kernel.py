@@ -23,7 +23,7 @@ KERNEL_DIR = paths.TREE / "kernel"
 # Folders of kernel/ that mirror the kernel's own tree; the others are ours.
 OVERLAY = ("Documentation", "arch", "drivers", "fs", "include", "lib", "mm", "tools")
 ROOT = paths.CACHE / "kernel"
-KEEP = 6  # finished kernels of each variant kept in the cache
+KEEP = 10  # finished kernels kept in the cache
 
 
 class Kernel:
@@ -254,8 +254,7 @@ def _build(variant, version, folder):
 def build(variant, update=False):
     version = source_version(update)
     folder = store.artefact("kernels", _key(variant, version), lambda f: _build(variant, version, f))
-    for v in BUILT:
-        store.prune("kernels", KEEP * len(BUILT))
+    store.prune("kernels", KEEP)
     return Kernel(variant, folder)
 
 
@@ -319,6 +318,21 @@ def ensure(variant, build_if_changed=True):
     if variant not in BUILT:
         raise SvmError(f"no kernel {variant}; there are: {', '.join(VARIANTS)}")
     return build(variant) if build_if_changed else newest_built(variant)
+
+
+def state(variant):
+    """For doctor: what would be used, without making anything."""
+    done = [p for p in (paths.CACHE / "kernels").glob(f"{variant}-*") if store.is_whole(p)]
+    if variant == "stock":
+        if done:
+            return str(max(done, key=lambda p: p.stat().st_mtime))
+        return "will be downloaded on need (Debian's binary, nothing to build)"
+    if not (ROOT / "version").exists():
+        return "will be built on need (about 10 minutes on 2 CPUs)"
+    current = paths.CACHE / "kernels" / _key(variant, source_version())
+    if current in done:
+        return str(current)
+    return "will be built again: kernel/ has changed" if done else "will be built on need"
 
 
 def describe(kernel):

@@ -13,6 +13,7 @@ from .ui import SvmError, step
 
 SUITE = "trixie"
 NEEDED = (10, 1)  # the first with vfio-user-pci
+RECIPE = 1  # raise when _make_tree changes
 KVM_MEMORY = paths.CACHE / "kvm.json"
 
 
@@ -57,8 +58,16 @@ def _make_tree(folder):
                SUITE, folder / "root", *mirror.lines(SUITE), mirror.backports(SUITE)])
 
 
+def _key():
+    return store.digest(SUITE, *NEEDED, RECIPE)
+
+
+def private_is_there():
+    return store.is_whole(paths.CACHE / "qemu" / _key())
+
+
 def private():
-    folder = store.artefact("qemu", store.digest(SUITE, *NEEDED, Path(__file__)), _make_tree)
+    folder = store.artefact("qemu", _key(), _make_tree)
     usr = folder / "root" / "usr"
     # Through the tree's own loader: its C library is newer than the host's may be.
     argv = [str(usr / "lib64/ld-linux-x86-64.so.2"), "--library-path",

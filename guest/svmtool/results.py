@@ -124,9 +124,11 @@ class I915Selftests:
             return [self._result(self.running, "failed" if problem else "passed", detail if problem else "")]
         if problem and self.list:
             return [self._result(f"{self.list}/end", "failed", detail)]
-        if not self.count and not self.list:
-            return [self._result("list", "failed", detail + "no selftest ran")]
-        return []
+        if self.count:
+            return []
+        if self.list:  # a list without subtests, that ended as it should
+            return [self._result(self.list, "passed")]
+        return [self._result("list", "failed", detail + "no selftest ran")]
 
 
 READERS = {"gtest": GTest, "tap": Tap, "i915-mock": I915Selftests, "i915-live": I915Selftests}
