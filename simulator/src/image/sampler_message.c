@@ -47,6 +47,7 @@ struct request {
     const struct layout *layout;
     unsigned lanes;
     bool half; /* 16-bit results */
+    unsigned channels_off;
     int offset[3];
     uint32_t border[4];
 };
@@ -191,12 +192,11 @@ static uint16_t narrow(const struct request *r, uint32_t value)
 static void write_back(const struct request *r, unsigned lane, const uint32_t rgba[4])
 {
     const struct image_message *m = r->message;
-    unsigned off = m->header ? field(m->header[2], 15, 12) : 0;
     unsigned size = r->half ? 2 : 4,
              regs = (r->lanes * size + IMAGE_GRF_BYTES - 1) / IMAGE_GRF_BYTES;
     unsigned at = 0;
     for (unsigned c = 0; c < 4; c++) {
-        if (off & 1u << c)
+        if (r->channels_off & 1u << c)
             continue;
         if ((at + 1) * regs > m->out_count)
             return;
@@ -207,8 +207,8 @@ static void write_back(const struct request *r, unsigned lane, const uint32_t rg
     }
 }
 
-/* Texel offsets in the header: four bits each, signed. */
-static void read_offsets(struct request *r)
+/* Texel offsets (four bits each, signed) and the write channel mask. */
+static void read_header(struct request *r)
 {
     if (!r->message->header)
         return;
@@ -217,6 +217,7 @@ static void read_offsets(struct request *r)
         int nibble = (int)field(dw, 11 - 4 * i, 8 - 4 * i);
         r->offset[i] = nibble >= 8 ? nibble - 16 : nibble;
     }
+    r->channels_off = field(dw, 15, 12);
 }
 
 static bool uses_border(const struct image_sampler *sampler)
@@ -238,7 +239,7 @@ static enum image_status prepare(struct request *r)
         return image_error(r->env, "unsupported sampler SIMD mode %u", simd);
     r->lanes = simd == 1 ? 8 : 16;
     r->half = field(r->message->desc, 30, 30);
-    read_offsets(r);
+    read_header(r);
     if (r->surface->type == IMAGE_NULL || !r->layout->samples)
         return IMAGE_OK;
     if (!sampler)
@@ -260,14 +261,14 @@ enum image_status image_sampler_message(struct image_env *env, const struct imag
                                         const struct image_message *message)
 {
     struct request r = {.env = env, .surface = surface, .sampler = sampler, .message = message};
+    uint32_t rgba[IMAGE_LANES_MAX][4];
     enum image_status status = prepare(&r);
-    for (unsigned lane = 0; lane < r.lanes && status == IMAGE_OK; lane++) {
-        uint32_t rgba[4];
-        if (!(message->exec_mask & 1u << lane))
-            continue;
-        status = one_lane(&r, lane, rgba);
-        if (status == IMAGE_OK)
-            write_back(&r, lane, rgba);
-    }
+    for (unsigned lane = 0; lane < r.lanes && status == IMAGE_OK; lane++)
+        if (message->exec_mask & 1u << lane)
+            status = one_lane(&r, lane, rgba[lane]);
+    /* Only now: the result may lie in the registers of the payload. */
+    for (unsigned lane = 0; lane < r.lanes && status == IMAGE_OK; lane++)
+        if (message->exec_mask & 1u << lane)
+            write_back(&r, lane, rgba[lane]);
     return status;
 }
