@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The project's own build: cmake in ./build."""
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -38,12 +39,23 @@ def targets(*names, title=None):
             s.run(["nice", "-n", "5", *argv])
 
 
-def simulator():
-    """The path of dg1-sim, built; SVM_SIM names another binary."""
+def simulator(fresh=True):
+    """
+    The path of a dg1-sim: built now, or with fresh=False the one that was built last, whatever the
+    sources look like. SVM_SIM names another binary.
+    """
     other = os.environ.get("SVM_SIM")
     if other:
         if not os.access(other, os.X_OK):
             raise SvmError(f"SVM_SIM={other} is not a program")
         return Path(other)
-    targets("dg1-sim", title="Building the simulator")
-    return paths.BUILD / "simulator" / "dg1-sim"
+    # Guests run a copy, so that a later build does not change it under them.
+    kept = paths.BUILD / "last-good" / "dg1-sim"
+    if fresh or not kept.exists():
+        targets("dg1-sim", title="Building the simulator")
+        built = paths.BUILD / "simulator" / "dg1-sim"
+        if not kept.exists() or built.stat().st_mtime_ns != kept.stat().st_mtime_ns:
+            new = paths.make(kept.parent) / f"dg1-sim.{os.getpid()}"
+            shutil.copy2(built, new)
+            new.rename(kept)
+    return kept

@@ -25,7 +25,7 @@ def _guest_options(parser):
     g.add_argument("--timeout", type=float, default=0, metavar="S", help="end the guest after S seconds (status 124)")
     g.add_argument("--keep-log", action="store_true", help="say at the end where the logs are")
     g.add_argument("--no-build", action="store_true",
-                   help="use the kernel built last, even when kernel/ has changed since")
+                   help="use the kernel and the simulator built last, whatever has changed since")
     g.add_argument("--accel", choices=("kvm", "tcg"), default="", help="default: KVM if a test boot works, else TCG")
 
 

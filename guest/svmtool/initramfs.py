@@ -11,7 +11,8 @@ from .ui import SvmError, step
 
 INIT_DIR = paths.TREE / "guest" / "init"
 # Needed to reach the root image, when not built in.
-EARLY = ("virtio_pci", "virtio_blk", "virtio_console", "9p", "9pnet_virtio", "erofs", "overlay",
+# crc32c: libcrc32c asks the crypto layer for it by name, which depmod cannot see.
+EARLY = ("crc32c_generic", "virtio_pci", "virtio_blk", "virtio_console", "9p", "9pnet_virtio", "erofs", "overlay",
          "virtio-rng")
 GPU = ("i915",)
 # Loaded by tests with modprobe.

@@ -59,7 +59,7 @@ class Artefacts:
         self.image = image.ensure()
         self.kernel = kernel.ensure(options.kernel, options.build)
         self.initramfs = initramfs.ensure(self.kernel)
-        self.simulator = build.simulator() if options.gpu else None
+        self.simulator = build.simulator(options.build) if options.gpu else None
 
 
 def new_run_folder():
