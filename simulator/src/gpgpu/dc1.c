@@ -170,6 +170,13 @@ enum eu_send_status gp_send_dc1(struct gp_msg *m)
     case DC1_UNTYPED_READ:
     case DC1_UNTYPED_WRITE:
         return untyped(m, type == DC1_UNTYPED_WRITE, false);
+    case DC1_TYPED_READ:
+    case DC1_TYPED_WRITE:
+        return gp_typed(m, type == DC1_TYPED_WRITE);
+    case DC1_TYPED_ATOMIC:
+        return gp_typed_atomic(m, 32);
+    case DC1_TYPED_ATOMIC_HALF:
+        return gp_typed_atomic(m, 16);
     case DC1_A64_UNTYPED_READ:
     case DC1_A64_UNTYPED_WRITE:
         return untyped(m, type == DC1_A64_UNTYPED_WRITE, true);

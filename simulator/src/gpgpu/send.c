@@ -129,6 +129,8 @@ static enum eu_send_status dispatch(struct gp_msg *m)
         return gp_send_dc1(m);
     case EU_SFID_DCRO:
         return gp_send_dcro(m);
+    case EU_SFID_SMPL:
+        return gp_send_sampler(m);
     case EU_SFID_GTWY:
         return gp_send_gateway(m);
     case EU_SFID_TS:
