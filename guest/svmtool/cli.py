@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from . import clean, doctor, kernel, paths, runner, suites, vm
+from . import clean, demo, doctor, kernel, paths, runner, suites, vm
 from .ui import SvmError, note
 
 
@@ -110,6 +110,8 @@ def _parser():
     t.add_argument("--no-build", action="store_true", help="use what was built last")
     t.add_argument("--quiet", action="store_true", help="show failures and skips only")
     t.set_defaults(func=cmd_test)
+
+    demo.add_parser(verbs, _guest_options, _options)
 
     d = verbs.add_parser("doctor", help="what is there, what is missing, what would be used and why")
     d.set_defaults(func=lambda args: doctor.run())
