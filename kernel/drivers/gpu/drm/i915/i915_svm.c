@@ -30,6 +30,7 @@
 #include "i915_file_private.h"
 #include "i915_gem_ww.h"
 #include "i915_svm.h"
+#include "i915_svm_devmem.h"
 #include "i915_svm_types.h"
 #include "i915_user_extensions.h"
 #include "i915_vma.h"
@@ -61,7 +62,8 @@ u32 i915_svm_caps(struct drm_i915_private *i915)
 	if (!has_svm(i915))
 		return 0;
 
-	return I915_SVM_CAP_SYSTEM | I915_SVM_CAP_MIRROR;
+	return I915_SVM_CAP_SYSTEM | I915_SVM_CAP_MIRROR |
+		(i915_svm_devmem_possible(i915) ? I915_SVM_CAP_DEVMEM : 0);
 }
 
 void i915_svm_device_init(struct drm_i915_private *i915)
@@ -79,10 +81,14 @@ void i915_svm_device_init(struct drm_i915_private *i915)
 		fs_reclaim_release(GFP_KERNEL);
 		kfree(svm);
 	}
+
+	if (has_svm(i915))
+		i915_svm_devmem_init(i915);
 }
 
 void i915_svm_device_fini(struct drm_i915_private *i915)
 {
+	i915_svm_devmem_fini(i915);
 }
 
 static struct i915_svm *svm_create(struct i915_address_space *vm)

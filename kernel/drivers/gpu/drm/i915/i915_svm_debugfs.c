@@ -11,9 +11,11 @@
 #include <linux/seq_file.h>
 
 #include <drm/drm_file.h>
+#include <drm/drm_print.h>
 
 #include "i915_drv.h"
 #include "i915_svm.h"
+#include "i915_svm_devmem.h"
 #include "i915_svm_types.h"
 
 static DEFINE_MUTEX(list_lock);
@@ -71,6 +73,7 @@ static void show_one(struct seq_file *m, struct i915_svm *svm)
 static int i915_svm_show(struct seq_file *m, void *unused)
 {
 	struct drm_i915_private *i915 = m->private;
+	struct drm_printer p = drm_seq_file_printer(m);
 	struct i915_svm *svm;
 
 	mutex_lock(&list_lock);
@@ -79,6 +82,7 @@ static int i915_svm_show(struct seq_file *m, void *unused)
 			show_one(m, svm);
 	mutex_unlock(&list_lock);
 
+	i915_svm_devmem_show(i915, &p);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(i915_svm);

@@ -2,13 +2,6 @@
 /*
  * Shared virtual memory: device memory (DEVICE_PRIVATE pages of the local
  * region), copies between it and system memory, migration both ways.
- *
- * NOTE to helper KERNEL (remove when wired in): devmem, migrate and copy are
- * written by the coordinator and complete; do not write your own. To wire:
- * Makefile.svm (DRM_I915_SVM_DEVMEM), i915->svm_devmem + svm_devmem_mutex,
- * obj->svm_extent, i915_svm_devmem_evict() first in i915_ttm_move_notify(),
- * init/fini, validation (local bit and address of device-private pfns),
- * prefetch ioctl on i915_svm_migrate_range(), capability, debugfs.
  */
 #ifndef __I915_SVM_DEVMEM_H__
 #define __I915_SVM_DEVMEM_H__

@@ -15,6 +15,7 @@
 #include "i915_drv.h"
 #include "i915_file_private.h"
 #include "i915_svm.h"
+#include "i915_svm_devmem.h"
 #include "i915_svm_types.h"
 
 #define MAX_FENCES	1024
@@ -432,9 +433,60 @@ out_vm:
 	return err;
 }
 
+static int prefetch_locked(struct i915_svm *svm, struct drm_i915_gem_vm_prefetch *args,
+			   struct i915_svm_migrated *out)
+{
+	struct i915_svm_devmem *dm;
+	u64 start, end;
+	int err;
+
+	err = round_out(svm->vm, args->start, args->length, &start, &end);
+	if (err)
+		return err;
+
+	dm = i915_svm_devmem_get(svm->vm->i915);
+	if (IS_ERR(dm))
+		return dm == ERR_PTR(-ENODEV) ? -EOPNOTSUPP : PTR_ERR(dm);
+
+	return i915_svm_migrate_range(dm, svm->mm, start, end,
+				      args->region == I915_SVM_REGION_LOCAL,
+				      svm->granule, svm->copy_mode, out);
+}
+
 int i915_svm_prefetch_ioctl(struct drm_device *dev, void *data, struct drm_file *file)
 {
-	return -EOPNOTSUPP; /* until there is device memory to move to */
+	struct drm_i915_gem_vm_prefetch *args = data;
+	struct i915_svm_migrated out = {};
+	struct i915_address_space *vm;
+	struct i915_svm *svm;
+	int err;
+
+	if (args->flags || memchr_inv(args->rsvd, 0, sizeof(args->rsvd)) ||
+	    (args->region != I915_SVM_REGION_SYSTEM &&
+	     args->region != I915_SVM_REGION_LOCAL))
+		return -EINVAL;
+
+	vm = vm_lookup(file, args->vm_id);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+
+	svm = svm_lock(vm);
+	if (IS_ERR(svm)) {
+		err = PTR_ERR(svm);
+	} else {
+		err = prefetch_locked(svm, args, &out);
+		mutex_unlock(&svm->mutex);
+	}
+	i915_vm_put(vm);
+
+	args->moved = out.moved;
+	args->already = out.already;
+	args->failed_unmapped = out.failed_unmapped;
+	args->failed_type = out.failed_type;
+	args->failed_busy = out.failed_busy;
+	args->failed_memory = out.failed_memory;
+	args->absent = out.absent;
+	return err;
 }
 
 int i915_svm_advise_ioctl(struct drm_device *dev, void *data, struct drm_file *file)

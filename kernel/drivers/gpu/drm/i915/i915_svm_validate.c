@@ -24,9 +24,11 @@
 
 #include <linux/dma-mapping.h>
 #include <linux/hmm.h>
+#include <linux/memremap.h>
 #include <linux/sched/signal.h>
 
 #include "i915_drv.h"
+#include "i915_svm_devmem.h"
 #include "i915_svm_types.h"
 
 /* Retry against a mapping that keeps changing no longer than this. */
@@ -39,6 +41,7 @@ struct pending {
 	DECLARE_BITMAP(todo, I915_SVM_BLOCK_PAGES);
 	DECLARE_BITMAP(mapped, I915_SVM_BLOCK_PAGES);
 	DECLARE_BITMAP(heads, I915_SVM_BLOCK_PAGES);
+	DECLARE_BITMAP(local, I915_SVM_BLOCK_PAGES);
 	unsigned long seq;
 	bool faulted; /* a mapping is there, but faulting failed */
 };
@@ -83,6 +86,30 @@ static u64 count_absent(struct i915_svm *svm, u64 start, u64 end)
 	return bytes;
 }
 
+/*
+ * A device page that became shared by fork() is a read-only entry, and
+ * hmm_range_fault() leaves it at that. Only a CPU write can part the two: it
+ * brings the page back to RAM.
+ */
+static int own_device_pages(struct i915_svm *svm, u64 start, u64 end)
+{
+	const unsigned long *pfn = svm->pfns + i915_svm_page(start);
+	bool any = false;
+	int err;
+
+	for (; start < end; start += PAGE_SIZE, pfn++) {
+		if ((*pfn & (HMM_PFN_VALID | HMM_PFN_WRITE)) != HMM_PFN_VALID)
+			continue;
+
+		err = fixup_user_fault(svm->mm, start, FAULT_FLAG_WRITE, NULL);
+		if (err)
+			return err;
+		any = true;
+	}
+
+	return any ? -EBUSY : 0;
+}
+
 /* Fault in and read one piece of a usable mapping. */
 static int fault_piece(struct i915_svm *svm, struct mmu_interval_notifier *notifier,
 		       struct pending *p, u64 start, u64 end)
@@ -108,6 +135,7 @@ static int fault_piece(struct i915_svm *svm, struct mmu_interval_notifier *notif
 	} else if (!err) {
 		svm->populated += absent;
 		i915_svm_count(svm, PAGES_POPULATED, absent >> PAGE_SHIFT);
+		err = own_device_pages(svm, start, end);
 	}
 
 	return err;
@@ -160,11 +188,17 @@ static int fault_block(struct i915_svm *svm, struct i915_svm_block *block,
 		return err;
 
 	bitmap_zero(p->mapped, I915_SVM_BLOCK_PAGES);
+	bitmap_zero(p->local, I915_SVM_BLOCK_PAGES);
 	for_each_set_bit(page, p->todo, I915_SVM_BLOCK_PAGES) {
 		const unsigned long need = HMM_PFN_VALID | HMM_PFN_WRITE;
+		struct page *pg = hmm_pfn_to_page(svm->pfns[page]);
 
-		if ((svm->pfns[page] & (need | HMM_PFN_ERROR)) == need)
-			__set_bit(page, p->mapped);
+		if ((svm->pfns[page] & (need | HMM_PFN_ERROR)) != need)
+			continue;
+
+		__set_bit(page, p->mapped);
+		if (is_device_private_page(pg))
+			__set_bit(page, p->local);
 	}
 
 	return 0;
@@ -194,9 +228,10 @@ static void unmap_pending(struct i915_svm *svm, struct pending *p,
 	unsigned int page;
 
 	for_each_set_bit(page, p->heads, I915_SVM_BLOCK_PAGES)
-		dma_unmap_page(svm->vm->dma, dma[page],
-			       (size_t)run_length(svm, p, page) << PAGE_SHIFT,
-			       DMA_BIDIRECTIONAL);
+		if (!test_bit(page, p->local))
+			dma_unmap_page(svm->vm->dma, dma[page],
+				       (size_t)run_length(svm, p, page) << PAGE_SHIFT,
+				       DMA_BIDIRECTIONAL);
 }
 
 /*
@@ -222,14 +257,18 @@ static int map_pending(struct i915_svm *svm, struct pending *p, dma_addr_t *dma)
 		dma_addr_t addr;
 
 		n = run_length(svm, p, page);
-		addr = dma_map_page(dev, first, 0, (size_t)n << PAGE_SHIFT,
-				    DMA_BIDIRECTIONAL);
-		if (dma_mapping_error(dev, addr))
-			goto err;
+		if (test_bit(page, p->local)) {
+			addr = i915_svm_devmem_addr(first);
+		} else {
+			addr = dma_map_page(dev, first, 0, (size_t)n << PAGE_SHIFT,
+					    DMA_BIDIRECTIONAL);
+			if (dma_mapping_error(dev, addr))
+				goto err;
+		}
 
 		dma[page] = addr;
 		__set_bit(page, p->heads);
-		if (bounced(dev, first, addr))
+		if (!test_bit(page, p->local) && bounced(dev, first, addr))
 			goto err;
 
 		for (i = 1; i < n; i++)
@@ -292,6 +331,7 @@ static void enter(struct i915_svm *svm, struct i915_svm_block *block,
 			block->dma[page] = dma[page];
 		bitmap_or(block->valid, block->valid, p->mapped, I915_SVM_BLOCK_PAGES);
 		bitmap_or(block->heads, block->heads, p->heads, I915_SVM_BLOCK_PAGES);
+		bitmap_or(block->local, block->local, p->local, I915_SVM_BLOCK_PAGES);
 
 		i915_svm_pt_write(svm, block, p->mapped);
 		leaf = best_leaf(block);
