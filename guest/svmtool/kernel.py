@@ -65,11 +65,18 @@ def source_version(update=False):
     return version
 
 
-def _source_tree(version):
+def _places(version, variant):
+    """(source tree, Debian's originals of the files we change, objects): one set per variant, so
+    that a long build of one does not hold up the other."""
+    suffix = "" if variant == "fast" else f"-{variant}"
+    return (ROOT / f"src-{version}{suffix}", ROOT / f"pristine-{version}{suffix}",
+            ROOT / f"obj-{version}-{variant}")
+
+
+def _source_tree(version, tree, pristine):
     """Debian's source, unpacked; our files are laid over it in place."""
-    tree = ROOT / f"src-{version}"
     if store.is_whole(tree):
-        return tree
+        return
     with tempfile.TemporaryDirectory(prefix="unpack-", dir=paths.make(ROOT)) as tmp:
         tmp = Path(tmp)
         installed = _installed_source()
@@ -82,12 +89,11 @@ def _source_tree(version):
             tarball = tmp / f"usr/src/linux-source-{SERIES}.tar.xz"
         with step(f"Unpacking linux-source {version}") as s:
             s.run(["tar", "-xf", tarball, "-C", tmp])
-        for old in (tree, ROOT / f"pristine-{version}"):
+        for old in (tree, pristine):
             if old.exists():
                 shutil.rmtree(old)
         (tmp / f"linux-source-{SERIES}").rename(tree)
     store.seal(tree, deep=False)
-    return tree
 
 
 def _our_files():
@@ -241,10 +247,11 @@ def _key(variant, version):
 
 def _build(variant, version, folder):
     hostpkgs.ensure("kernel")
-    with store.lock("kernel-tree"):
-        tree = _source_tree(version)
-        obj = paths.make(ROOT / f"obj-{version}-{variant}")
-        Overlay(tree, ROOT / f"pristine-{version}").sync()
+    tree, pristine, obj = _places(version, variant)
+    with store.lock(f"kernel-tree-{variant}"):
+        _source_tree(version, tree, pristine)
+        paths.make(obj)
+        Overlay(tree, pristine).sync()
         with step(f"Building the {variant} kernel {version}") as s:
             _configure(s, tree, obj, variant)
             s.run(_make(tree, obj, "vmlinux", "modules"))

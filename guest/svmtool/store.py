@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from . import paths
+from .ui import note
 
 SEAL = ".complete.json"
 
@@ -20,7 +21,11 @@ def lock(name):
     """Exclusive among all ./svm processes that share the cache; freed by the kernel if we die."""
     path = paths.make(paths.CACHE / "locks") / f"{name}.lock"
     with open(path, "w", encoding="ascii") as f:
-        fcntl.flock(f, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            note(f"waiting for another ./svm ({name})")
+            fcntl.flock(f, fcntl.LOCK_EX)
         yield
 
 
@@ -70,6 +75,8 @@ def artefact(kind, key, make, deep=True):
         if is_whole(folder):
             return folder
         paths.make(folder.parent)
+        for leftover in folder.parent.glob(f"{key}.new-*"):  # of a killed ./svm: we hold the lock
+            shutil.rmtree(leftover, ignore_errors=True)
         new = Path(tempfile.mkdtemp(prefix=f"{key}.new-", dir=folder.parent))
         try:
             make(new)
