@@ -334,7 +334,9 @@ void Runner::run(const Range &range, const std::vector<KernelArg> &args)
         }
         if (a.type == "work_dimensions")
             value[0] = 1;
-        if (a.index >= 0 && args[a.index].pointer)
+        if (a.type == "buffer_offset")
+            value[0] = 0; // buffers start where their surfaces do
+        else if (a.index >= 0 && args[a.index].pointer)
             from = &args[a.index].pointer;
         else if (a.index >= 0)
             from = args[a.index].bytes.data();

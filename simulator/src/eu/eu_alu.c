@@ -8,6 +8,7 @@
 #include "eu/eu_internal.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 union lanes {
@@ -32,7 +33,7 @@ static uint32_t grf_wrap(uint32_t address, unsigned size)
     return address & (GRF_BYTES - 1) & ~(size - 1);
 }
 
-static const uint8_t *lane_address(struct eu_thread *t, const struct eu_src *s, unsigned lane)
+const uint8_t *eu_lane_address(struct eu_thread *t, const struct eu_src *s, unsigned lane)
 {
     unsigned row = lane / s->w, col = lane % s->w;
     uint32_t a;
@@ -58,7 +59,7 @@ static void gather(struct eu_thread *t, const struct eu_src *s, unsigned n, uint
         return;
     }
     for (unsigned lane = 0; lane < n; lane++) {
-        const uint8_t *p = lane_address(t, s, lane);
+        const uint8_t *p = eu_lane_address(t, s, lane);
 
         switch (s->size) {
         case 1:
@@ -327,7 +328,10 @@ static int64_t int_lane(const struct eu_op *op, int64_t a, int64_t b, int64_t c)
     case OP_AVG:
         return (a + b + 1) >> 1;
     case OP_SHL:
-        return (int64_t)((uint64_t)a << MASK_COUNT(b));
+        a = (int64_t)((uint64_t)a << MASK_COUNT(b));
+        if (op->wide || op->sat || op->dst.size == 8)
+            return a;
+        return eu_type_is_signed(op->dst.type) ? (int32_t)a : (int64_t)(uint32_t)a;
     case OP_SHR:
         return shift_right(op, a, MASK_COUNT(b));
     case OP_ASR:
@@ -361,7 +365,7 @@ static int64_t int_lane(const struct eu_op *op, int64_t a, int64_t b, int64_t c)
 
 /* ---- float operations ---- */
 
-static float round_even(float a)
+float eu_round_even(float a)
 {
     float whole = truncf(a), rest = fabsf(a - whole);
 
@@ -398,7 +402,7 @@ static float float_lane(const struct eu_op *op, float a, float b, float c)
     case OP_RNDD:
         return floorf(a);
     case OP_RNDE:
-        return round_even(a);
+        return eu_round_even(a);
     case OP_RNDZ:
         return truncf(a);
     default:
@@ -538,14 +542,15 @@ static int64_t float_to_int(float f, unsigned type)
     if (type == T_UQ)
         return f <= 0 ? 0 : f >= 0x1p64f ? -1 : (int64_t)(uint64_t)f;
     limits(type, &lo, &hi);
-    if (f <= (float)lo)
+    /* as double: the limits of 32 bits are exact there, whatever rounding mode is set */
+    if ((double)f <= (double)lo)
         return lo;
-    if (f >= (float)hi)
+    if ((double)f >= (double)hi)
         return hi;
     return (int64_t)f;
 }
 
-static uint8_t *dst_address(struct eu_thread *t, const struct eu_dst *d, unsigned lane)
+uint8_t *eu_dst_address(struct eu_thread *t, const struct eu_dst *d, unsigned lane)
 {
     if (d->indirect) {
         uint32_t a = a0_word(t->arch, d->addr) + (uint32_t)d->addr_off + lane * d->hs * d->size;
@@ -616,14 +621,14 @@ static void write_dst(struct eu_thread *t, const struct eu_op *op, union lanes *
         for (uint32_t m = mask; m; m &= m - 1) {
             unsigned l = (unsigned)__builtin_ctz(m);
 
-            write_lane(dst_address(t, d, l), d->size, bits[l]);
+            write_lane(eu_dst_address(t, d, l), d->size, bits[l]);
         }
     if (op->acc_wr && op->opcode != OP_ADDC && op->opcode != OP_SUBB && !d->acc) {
         for (uint32_t m = mask; m; m &= m - 1) {
             unsigned l = (unsigned)__builtin_ctz(m);
 
             if ((l + 1) * d->size <= 2 * EU_GRF_BYTES)
-                write_lane(t->arch->acc[0] + l * d->size, d->size, bits[l]);
+                write_lane((uint8_t *)t->arch->acc + l * d->size, d->size, bits[l]);
         }
         write_acc_high(t->arch, op, r, mask, 0);
     }
@@ -692,7 +697,7 @@ static void op_cmp(struct eu_thread *t, const struct eu_op *op, uint32_t mask)
     for (uint32_t m = op->dst.null ? 0 : mask; m; m &= m - 1) {
         unsigned l = (unsigned)__builtin_ctz(m);
 
-        write_lane(dst_address(t, &op->dst, l), op->dst.size, r.u[l]);
+        write_lane(eu_dst_address(t, &op->dst, l), op->dst.size, r.u[l]);
     }
 }
 
@@ -749,7 +754,7 @@ static int64_t acc_lane(const struct eu_arch *a, unsigned l)
 {
     uint32_t low;
 
-    memcpy(&low, a->acc[0] + l * 4, 4);
+    memcpy(&low, (const uint8_t *)a->acc + l * 4, 4);
     return (int64_t)((uint64_t)(uint32_t)a->acc_hi[l] << 32 | low);
 }
 
@@ -757,7 +762,7 @@ static void write_acc(struct eu_arch *a, unsigned l, int64_t v)
 {
     uint32_t low = (uint32_t)v;
 
-    memcpy(a->acc[0] + l * 4, &low, 4);
+    memcpy((uint8_t *)a->acc + l * 4, &low, 4);
     a->acc_hi[l] = (int32_t)(v >> 32);
 }
 
@@ -787,7 +792,7 @@ static void op_mach(struct eu_thread *t, const struct eu_op *op, uint32_t mask)
     for (uint32_t m = op->dst.null ? 0 : mask; m; m &= m - 1) {
         unsigned l = (unsigned)__builtin_ctz(m);
 
-        write_lane(dst_address(t, &op->dst, l), op->dst.size, r.u[l]);
+        write_lane(eu_dst_address(t, &op->dst, l), op->dst.size, r.u[l]);
     }
 }
 
@@ -819,7 +824,7 @@ static void op_mac(struct eu_thread *t, const struct eu_op *op, uint32_t mask)
         unsigned k = l % (2 * EU_GRF_BYTES / 4);
         float acc;
 
-        memcpy(&acc, t->arch->acc[0] + k * 4, 4);
+        memcpy(&acc, (const uint8_t *)t->arch->acc + k * 4, 4);
         if (op->exec == X_INT)
             r.i[l] = (int64_t)((uint64_t)a.i[l] * (uint64_t)b.i[l] + (uint64_t)acc_lane(t->arch, k));
         else
@@ -879,7 +884,7 @@ static void refresh_special(struct eu_thread *t, const struct eu_op *op)
 const struct eu_op *eu_op_alu(struct eu_thread *t, const struct eu_op *op)
 {
     uint32_t mask = op->opcode == OP_SEL
-                        ? (op->wr_en ? op->lanes : t->arch->emask >> op->chan_off & op->lanes)
+                        ? (t->arch->emask | op->force) >> op->chan_off & op->lanes
                         : eu_mask(t, op);
 
     if (op->special)
@@ -993,11 +998,27 @@ static unsigned exec_type(const struct eu_op *op)
     return exec == X_HF && op->dst.type == T_F ? X_F : exec;
 }
 
+/* DG1_EU=general or DG1_EU=base keeps from the faster ways, to compare them. */
+static eu_handler fast_handler(struct eu_op *op)
+{
+    const char *limit = getenv("DG1_EU");
+
+    if (op->special || op->wide || (limit && !strcmp(limit, "general")))
+        return NULL;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && !limit)
+        return eu_fast_select_avx2(op);
+#endif
+    return eu_fast_select_base(op);
+}
+
 void eu_alu_prepare(struct eu_op *op, const struct eu_inst *i)
 {
     op->exec = exec_type(op);
     op->wide = op->dst.size == 8; /* shl q, d, 32: the count is masked by the widest type */
     for (unsigned n = 0; n < op->sources; n++)
         op->wide |= op->src[n].size == 8;
-    op->real = i->format == FMT_MATH ? eu_op_math : eu_op_alu;
+    op->real = fast_handler(op);
+    if (!op->real)
+        op->real = i->format == FMT_MATH ? eu_op_math : eu_op_alu;
 }

@@ -206,7 +206,7 @@ static const struct eu_op *op_call(struct eu_thread *t, const struct eu_op *op)
 
     if (op->jip_reg)
         where = op->opcode == OP_CALLA ? find(t, read_ud(t, &op->src[0], 0)) : register_jump(t, op);
-    if (!go && !op->wr_en)
+    if (!go && !op->force)
         return op + 1;
     link[0] = (uint32_t)op->call_ip;
     link[1] = a->call_mask;

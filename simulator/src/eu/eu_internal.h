@@ -37,6 +37,8 @@ struct eu_src {
     bool scalar;       /* one element for all lanes */
     bool packed;       /* lane i is element i */
     bool acc;          /* an accumulator: wider than its type for integers */
+    bool uniform;      /* elements stride bytes apart */
+    uint16_t stride;
     uint32_t off;
     uint64_t imm;
 };
@@ -56,28 +58,55 @@ enum eu_exec {
     X_COPY, /* bits only */
 };
 
+/* How a specialised handler gets at a source whose lanes are to be 32 bits wide. */
+enum eu_fetch {
+    FETCH_NONE,
+    FETCH_PTR,    /* packed and 32 bits wide already */
+    FETCH_SPLAT,  /* one 32-bit element */
+    FETCH_IMM,    /* imm32, extended at decoding */
+    FETCH_STRIDE, /* elements stride bytes apart */
+    FETCH_REGION, /* anything else */
+};
+
+enum eu_put {
+    PUT_NONE,
+    PUT_PTR,    /* packed and 32 bits wide */
+    PUT_STRIDE, /* elements stride bytes apart, narrowed */
+    PUT_REGION,
+};
+
+/* Computes chunks of eight 32-bit lanes. */
+typedef void (*eu_kernel)(uint8_t *r, const uint8_t *a, const uint8_t *b, const uint8_t *c,
+                          unsigned chunks);
+
 struct eu_op {
-    eu_handler fn;   /* what the main loop calls */
-    eu_handler real; /* behind a check for parked lanes (fn is then the check) */
-    uint8_t opcode, format, fc, exec; /* exec: enum eu_exec */
-    uint8_t n;        /* lanes */
+    eu_handler fn;     /* what the main loop calls */
+    eu_handler real;   /* behind a check for parked lanes (fn is then the check) */
+    uint32_t lanes;    /* (1 << n) - 1 */
+    uint32_t force;    /* all ones when the execution mask does not count */
     uint8_t chan_off;
-    uint8_t pred, flag; /* flag: bit number of its first bit in the 64 flag bits */
-    bool pred_inv, sat, acc_wr, wr_en;
+    uint8_t pred;      /* enum eu_pred */
+    uint8_t flag;      /* bit number of the flag's first bit in the 64 flag bits */
+    uint8_t flag_at;   /* the same for the first lane, less than 64 */
+    uint32_t pred_xor; /* all ones: the predicate is inverted */
+    uint32_t imm32;    /* immediate of FETCH_IMM */
+    uint32_t keep[3], flip[3]; /* float modifiers: (bits & keep) ^ flip */
+    eu_kernel kernel;
+    uint8_t fetch[3], put, chunks, n;
+    uint8_t opcode, format, fc, exec; /* exec: enum eu_exec */
+    bool sat, acc_wr, cmod_float;
     uint8_t cmod;
     bool wide;        /* 64-bit integer execution */
     bool special;     /* reads ce0, ip or tm0, or writes cr0 */
     bool writes_cr0;
     bool eot, desc_reg, exdesc_reg, jip_reg;
     uint8_t exdesc_sub, sources;
-    uint32_t lanes;   /* (1 << n) - 1 */
     uint32_t ip;      /* bytes from the program's start */
     uint32_t desc, exdesc;
     int32_t jip, uip; /* op indices */
     uint64_t call_ip; /* call: absolute address after this one */
     struct eu_dst dst;
     struct eu_src src[3];
-    _Alignas(16) uint32_t imm32; /* immediate operand of specialised handlers */
     const char *why;  /* of refused instructions */
 };
 
@@ -121,7 +150,7 @@ uint32_t eu_predicate(const struct eu_arch *a, const struct eu_op *op);
 /* Lanes that execute op, bit 0 = its first lane. */
 static inline uint32_t eu_mask(const struct eu_thread *t, const struct eu_op *op)
 {
-    uint32_t m = op->wr_en ? op->lanes : t->arch->emask >> op->chan_off & op->lanes;
+    uint32_t m = (t->arch->emask | op->force) >> op->chan_off & op->lanes;
 
     return op->pred ? m & eu_predicate(t->arch, op) : m;
 }
@@ -137,8 +166,18 @@ const struct eu_op *eu_op_illegal(struct eu_thread *t, const struct eu_op *op);
 const struct eu_op *eu_op_end(struct eu_thread *t, const struct eu_op *op);
 const struct eu_op *eu_op_rejoin(struct eu_thread *t, const struct eu_op *op);
 eu_handler eu_control_handler(const struct eu_inst *inst); /* NULL: not control flow or send */
+/* Handlers for common shapes; NULL: none fits, the general way it is. One set for each host ISA. */
+eu_handler eu_fast_select_base(struct eu_op *op);
+#if defined(__x86_64__)
+eu_handler eu_fast_select_avx2(struct eu_op *op);
+#endif
 const char *eu_alu_check(const struct eu_inst *inst);      /* NULL: executable */
 void eu_alu_prepare(struct eu_op *op, const struct eu_inst *inst);
+
+const uint8_t *eu_lane_address(struct eu_thread *t, const struct eu_src *s, unsigned lane);
+uint8_t *eu_dst_address(struct eu_thread *t, const struct eu_dst *d, unsigned lane);
+bool eu_is_acc0(uint32_t off);
+float eu_round_even(float a);
 
 void eu_cr0_changed(struct eu_arch *a);
 void eu_host_float_enter(const struct eu_arch *a, uint32_t *saved);

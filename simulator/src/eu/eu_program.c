@@ -62,6 +62,13 @@ static const char *build_src(struct eu_src *s, const struct eu_operand *o, unsig
     s->scalar = n == 1 || (s->hs == 0 && s->w >= n) || (s->vs == 0 && (s->hs == 0 || s->w == 1));
     s->packed = n == 1 || (s->w >= n && s->hs == 1) || (s->hs == 1 && s->vs == s->w) ||
                 (s->w == 1 && s->vs == 1);
+    s->uniform = true;
+    if (s->w >= n || s->vs == s->w * s->hs)
+        s->stride = (uint16_t)(s->hs * s->size);
+    else if (s->w == 1)
+        s->stride = (uint16_t)(s->vs * s->size);
+    else
+        s->uniform = false;
     return NULL;
 }
 
@@ -173,11 +180,12 @@ static const char *build(struct eu_op *op, const struct eu_inst *i, uint64_t bas
     op->lanes = (uint32_t)((1ull << i->exec_size) - 1);
     op->chan_off = i->chan_off;
     op->pred = i->pred;
-    op->pred_inv = i->pred_inv;
+    op->pred_xor = i->pred_inv ? ~0u : 0;
     op->flag = i->flag_reg * 32 + i->flag_sub * 16;
+    op->flag_at = (uint8_t)((op->flag + op->chan_off) & 63);
+    op->force = i->wr_en ? ~0u : 0;
     op->sat = i->sat;
     op->acc_wr = i->acc_wr;
-    op->wr_en = i->wr_en;
     op->cmod = i->cmod;
     op->sources = i->sources;
     op->eot = i->eot;

@@ -108,6 +108,11 @@ bool eu_arf_offset(unsigned reg, unsigned sub, uint32_t *off, uint32_t *bytes)
     return true;
 }
 
+bool eu_is_acc0(uint32_t off)
+{
+    return off == ARF_AT(acc);
+}
+
 static uint32_t load32(const uint8_t *p)
 {
     uint32_t v;
@@ -229,7 +234,7 @@ uint32_t eu_predicate(const struct eu_arch *a, const struct eu_op *op)
         break;
     }
     bits >>= op->chan_off;
-    return op->pred_inv ? ~bits : bits;
+    return bits ^ op->pred_xor;
 }
 
 void eu_set_flags(struct eu_arch *a, const struct eu_op *op, uint32_t mask, uint32_t value)
