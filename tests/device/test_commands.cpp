@@ -226,6 +226,20 @@ TEST_P(Commands, UserBatchCannotChainToTheGgtt)
     EXPECT_EQ(data.dw[0], 0u);
 }
 
+TEST_P(Commands, UserBatchCannotSwitchArbitrationOff)
+{
+    Memory flag = m.allocate(1);
+    space.map(0x70000, flag.lmem);
+    Context other(m, base, 2);
+    other.emit({MI_NOOP, MI_NOOP});
+    put(batch.dw, {MI_ARB_OFF, SEMAPHORE_POLL | SAD_NEQ, 0, 0x70000, 0, MI_BATCH_END});
+    context.emit({MI_BATCH_START | PPGTT, batch_va, 0, MI_NOOP});
+    m.submit(base, {context.descriptor()});
+    EXPECT_EQ(m.event(base), "1<-idle*");
+    m.submit(base, {other.descriptor()});
+    EXPECT_EQ(m.event(base), "2<-1*");
+}
+
 TEST_P(Commands, AuxInvalidationPollSeesZero)
 {
     uint32_t reg = base == RCS ? 0x4208 : 0x4248;

@@ -168,6 +168,7 @@ bool privilege_may_write(const struct engine *e, uint32_t reg);
 /* A register access of a command: offset checked, privilege applied. */
 void cs_reg_write(struct engine *e, uint32_t reg, uint32_t value);
 uint32_t cs_reg_load(struct engine *e, uint32_t reg);
-/* Is a GGTT access allowed here? Counts and traces it when not. */
+/* Is a privileged command, or a GGTT access, allowed here? Counts and traces it when not. */
+bool privilege_command(struct engine *e, const char *what);
 bool privilege_ggtt(struct engine *e, bool ggtt, const char *what);
 #endif

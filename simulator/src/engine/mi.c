@@ -71,6 +71,8 @@ static enum cs_result arb_check(struct engine *e, unsigned ndw)
 static enum cs_result arb_on_off(struct engine *e, unsigned ndw)
 {
     (void)ndw;
+    if (!privilege_command(e, "MI_ARB_ON_OFF"))
+        return CS_DONE;
     execlist_set_arbitration(e, e->cs.dw[0] & 1);
     return CS_DONE;
 }
@@ -342,7 +344,7 @@ static enum cs_result update_gtt(struct engine *e, unsigned ndw)
     const uint32_t *dw = e->cs.dw;
     uint64_t *ggtt = mmu_ggtt(e->dev->mmu);
     uint32_t entry = dw[1] >> 12;
-    if (!privilege_ggtt(e, true, "MI_UPDATE_GTT"))
+    if (!privilege_command(e, "MI_UPDATE_GTT"))
         return CS_DONE;
     for (unsigned i = 2; i + 1 < ndw && entry < DG1_GGTT_SIZE / 8; i += 2, entry++)
         __atomic_store_n(&ggtt[entry], dw[i] | (uint64_t)dw[i + 1] << 32, __ATOMIC_RELAXED);

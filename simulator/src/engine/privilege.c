@@ -62,10 +62,15 @@ uint32_t cs_reg_load(struct engine *e, uint32_t reg)
     return cs_reg_read(&e->env, reg);
 }
 
+bool privilege_command(struct engine *e, const char *what)
+{
+    if (parser_privileged(e))
+        return true;
+    drop(e, what, e->cs.dw[0]);
+    return false;
+}
+
 bool privilege_ggtt(struct engine *e, bool ggtt, const char *what)
 {
-    if (!ggtt || parser_privileged(e))
-        return true;
-    drop(e, what, 0);
-    return false;
+    return !ggtt || privilege_command(e, what);
 }
