@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "cl.h"
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <iterator>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace cl
 {
@@ -92,17 +97,72 @@ static std::string buildLog(cl_program program)
     return log.c_str();
 }
 
+// Compiling takes seconds per kernel in an emulated guest, so binaries are kept in the folder
+// SVM_KERNEL_CACHE between runs, named by everything that they depend on.
+static std::string cachePath(const std::string &source, const char *options)
+{
+    const char *folder = getenv("SVM_KERNEL_CACHE");
+    std::string key = source + '\0' + options + '\0' + Device::get().text(CL_DRIVER_VERSION) +
+                      Device::get().text(CL_DEVICE_NAME);
+    uint64_t hash = 14695981039346656037ull; // FNV-1a
+    char name[32];
+
+    if (!folder)
+        return "";
+    mkdir(folder, 0777);
+    for (unsigned char c : key)
+        hash = (hash ^ c) * 1099511628211ull;
+    snprintf(name, sizeof(name), "/%016llx.bin", static_cast<unsigned long long>(hash));
+    return folder + std::string(name);
+}
+
+static cl_program load(const std::string &path)
+{
+    Device &device = Device::get();
+    std::ifstream file(path, std::ios::binary);
+    std::vector<unsigned char> bytes((std::istreambuf_iterator<char>(file)), {});
+    const unsigned char *data = bytes.data();
+    size_t size = bytes.size();
+    cl_int err, status;
+
+    if (size == 0)
+        return nullptr;
+    cl_program program =
+        clCreateProgramWithBinary(device.context, 1, &device.id, &size, &data, &status, &err);
+    return err == CL_SUCCESS ? program : nullptr;
+}
+
+static void store(cl_program program, const std::string &path)
+{
+    size_t size = 0;
+
+    CL_CHECK(clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof(size), &size, nullptr));
+    std::vector<unsigned char> bytes(size);
+    unsigned char *data = bytes.data();
+    CL_CHECK(clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof(data), &data, nullptr));
+    std::string part = path + ".part" + std::to_string(getpid());
+    std::ofstream(part, std::ios::binary).write(reinterpret_cast<char *>(data), long(size));
+    rename(part.c_str(), path.c_str());
+}
+
 Program::Program(const std::string &source, const char *options)
 {
     const char *text = source.c_str();
     Device &device = Device::get();
+    std::string path = cachePath(source, options);
     cl_int err;
 
-    program = clCreateProgramWithSource(device.context, 1, &text, nullptr, &err);
-    check(err, "clCreateProgramWithSource");
+    program = path.empty() ? nullptr : load(path);
+    bool cached = program != nullptr;
+    if (!cached) {
+        program = clCreateProgramWithSource(device.context, 1, &text, nullptr, &err);
+        check(err, "clCreateProgramWithSource");
+    }
     err = clBuildProgram(program, 1, &device.id, options, nullptr, nullptr);
     if (err != CL_SUCCESS)
         throw Error("clBuildProgram\n" + source + "\n" + buildLog(program), err);
+    if (!cached && !path.empty())
+        store(program, path);
 }
 
 Program::~Program()
