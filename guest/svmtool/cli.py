@@ -106,12 +106,19 @@ def _parser():
     t.add_argument("--list", action="store_true", help="show suites and programs instead of running them")
     t.add_argument("--filter", default="", metavar="PATTERN", help="GoogleTest filter, for programs of that kind")
     t.add_argument("--program", action="append", default=[], metavar="GLOB", help="only these programs or lists")
-    t.add_argument("--kernel", choices=kernel.BUILT, default=None, help="run guest suites on this kernel")
+    t.add_argument("--kernel", choices=kernel.VARIANTS, default=None, help="run guest suites on this kernel")
     t.add_argument("--no-build", action="store_true", help="use what was built last")
     t.add_argument("--quiet", action="store_true", help="show failures and skips only")
     t.set_defaults(func=cmd_test)
 
     demo.add_parser(verbs, _guest_options, _options)
+
+    b = verbs.add_parser("bench", help="run benchmarks",
+                         description="Run the benchmarks of the named groups, or all of them.")
+    b.add_argument("group", nargs="*", help="device, eu, svm, runtime, …: the groups that suite.toml files name")
+    b.add_argument("--kernel", choices=kernel.VARIANTS, default=None, help="kernel of the guest ones")
+    b.add_argument("--no-build", action="store_true", help="use what was built last")
+    b.set_defaults(func=runner.run_benches, quiet=False, filter="", program=[])
 
     d = verbs.add_parser("doctor", help="what is there, what is missing, what would be used and why")
     d.set_defaults(func=lambda args: doctor.run())

@@ -28,7 +28,7 @@ def _script(params, result):
 
 
 def _boot(runner, program, params, result, gpu, log):
-    options = runner._guest_options(program, _script(params, result))
+    options = runner.guest_options(program, _script(params, result))
     options.gpu, options.load_gpu = gpu, False
     guest = runner.guest(options)
     said = bytearray()
@@ -70,7 +70,7 @@ def _live(runner, program, log):
         runner.report.result(program, *found)
     for test, why in left_out.items():
         runner.report.result(program, test, "skipped", why)
-    runner._kernel_faults(program, guest)
+    runner.kernel_faults(program, guest)
 
 
 def _mock(runner, program, log):
@@ -95,7 +95,7 @@ def _mock(runner, program, log):
             runner.report.result(program, f"mock {test}", "skipped", "fails in the unpatched tree too")
         else:
             runner.report.result(program, f"mock {test}", "failed", "in the baseline, but did not run")
-    runner._kernel_faults(program, guest)
+    runner.kernel_faults(program, guest)
 
 
 def run(runner, program, log):

@@ -113,7 +113,7 @@ class Runner:
         finally:
             child.end()
 
-    def _guest_options(self, program, command):
+    def guest_options(self, program, command):
         o = program.options
         return vm.Options(command=command, kernel=self.args.kernel or o.get("kernel") or program.suite.kernel,
                           gpu=o.get("gpu", True), lmem=o.get("lmem", "2G"), mem=o.get("mem", "4G"),
@@ -133,14 +133,14 @@ class Runner:
         return vm.Guest(*self.artefacts[key][:1], options, self.artefacts[key][1])
 
     def _in_guest(self, program, lines, log_path):
-        guest = self.guest(self._guest_options(program, self._argv(program)))
+        guest = self.guest(self.guest_options(program, self._argv(program)))
         status = guest.run(write=lambda kind, data: lines.feed(data))
         if guest.problems:
             note(f"{'; '.join(guest.problems)}\n{guest.last_words()}")
             note(f"logs: {guest.logs}")
         return "; ".join(guest.problems) or status, guest
 
-    def _kernel_faults(self, program, guest):
+    def kernel_faults(self, program, guest):
         for name in ("kernel.log", "console.log"):
             text = (guest.logs / name).read_text(errors="replace")
             found = [line for line in text.splitlines() if KERNEL_FAULTS.search(line)]
@@ -170,7 +170,7 @@ class Runner:
 
         lines = Lines(log, on_line)
         guest = None
-        if program.suite.where == "guest":
+        if program.where == "guest":
             status, guest = self._in_guest(program, lines, log_path)
         else:
             status = self._on_host(program, lines, log_path)
@@ -179,12 +179,12 @@ class Runner:
             for found in reader.close(status):
                 self.report.result(program, *found)
         if guest:
-            self._kernel_faults(program, guest)
+            self.kernel_faults(program, guest)
 
     # --- suites --------------------------------------------------------------------------------
 
     def _build(self, programs):
-        targets = [p.target for p in programs if p.target]
+        targets = list(dict.fromkeys(t for p in programs for t in [p.target, *p.needs] if t))
         if not targets or self.args.no_build:
             return True
         try:
@@ -224,6 +224,27 @@ class Runner:
         say()
         say(str(self.report.total))
         return 1 if self.report.total.failed or not self.report.total.passed else 0
+
+
+def run_benches(args):
+    """Their own tables, live; the status tells whether each met what it promises."""
+    runner, worst = Runner(args), 0
+    for bench in suites.benches(args.group):
+        if not args.no_build:
+            build.targets(*[t for t in [bench.target, *bench.needs] if t])
+        say(f"== {bench.group}: {bench.name}")
+        if bench.where == "guest":
+            guest = runner.guest(runner.guest_options(bench, [str(bench.path), *bench.args]))
+            status = guest.run()
+            for problem in guest.problems:
+                note(problem)
+        else:
+            status = subprocess.run([bench.path, *bench.args], env=dict(os.environ, **bench.env),
+                                    cwd=paths.TREE, timeout=bench.timeout, check=False).returncode
+        if status:
+            say(f"== {bench.name}: status {status}")
+        worst = max(worst, status)
+    return 1 if worst else 0
 
 
 def list_suites(chosen):

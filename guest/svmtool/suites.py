@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """The registry of test suites: every folder of tests/ with a suite.toml (see tests/README.md)."""
-import shutil
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,10 @@ class Program:
     args: list = field(default_factory=list)
     env: dict = field(default_factory=dict)
     timeout: float = 300
-    options: dict = field(default_factory=dict)  # guest: lmem, mem, smp, i915, append
+    options: dict = field(default_factory=dict)  # guest: lmem, mem, smp, i915, append, gpu, kernel
+    needs: list = field(default_factory=list)    # more CMake targets to build first
+    where: str = "host"
+    group: str = ""     # benchmarks: the word after ./svm bench
 
 
 @dataclass
@@ -35,13 +37,14 @@ class Suite:
     description: str = ""
     default: bool = True
     programs: list = field(default_factory=list)
+    benches: list = field(default_factory=list)
     exceptions: dict = field(default_factory=dict)  # test name -> reason, measured cause
     settings: dict = field(default_factory=dict)
 
 
 _SUITE_KEYS = {"description", "where", "kernel", "timeout", "default", "guest", "program", "exception",
-               "mock", "live"}
-_PROGRAM_KEYS = {"name", "target", "path", "kind", "args", "env", "timeout", "guest"}
+               "mock", "live", "needs", "env", "bench"}
+_PROGRAM_KEYS = {"name", "target", "path", "kind", "args", "env", "timeout", "guest", "needs", "where", "group"}
 _GUEST_KEYS = {"lmem", "mem", "smp", "i915", "append", "gpu", "kernel"}
 
 
@@ -64,8 +67,16 @@ def _program(suite, table, defaults):
         raise SvmError(f"{where}: kind {kind} is none of {', '.join(KINDS)}")
     return Program(suite, table.get("name", target or Path(path).name), kind, target,
                    paths.BUILD / "tests" / suite.name / target if target else paths.TREE / path,
-                   table.get("args", []), table.get("env", {}),
-                   table.get("timeout", defaults.get("timeout", 300)), options)
+                   [_expand(a) for a in table.get("args", [])],
+                   {k: _expand(v) for k, v in {**defaults.get("env", {}), **table.get("env", {})}.items()},
+                   table.get("timeout", defaults.get("timeout", 300)), options,
+                   defaults.get("needs", []) + table.get("needs", []),
+                   table.get("where", suite.where), table.get("group", suite.name))
+
+
+def _expand(text):
+    """{build} and {tree} are the folders' paths, the same on the host and in the guest."""
+    return text.replace("{build}", str(paths.BUILD)).replace("{tree}", str(paths.TREE))
 
 
 def _load(folder):
@@ -78,14 +89,15 @@ def _load(folder):
     if suite.where not in ("host", "guest") or suite.kernel not in kernel.VARIANTS:
         raise SvmError(f"tests/{name}/suite.toml: bad where or kernel")
     suite.programs = [_program(suite, p, table) for p in table.get("program", [])]
+    suite.benches = [_program(suite, p, table) for p in table.get("bench", [])]
     for e in table.get("exception", []):
         suite.exceptions[e["test"]] = f"{e['reason']} Measured: {e['cause']}"
     if table.get("mock"):
-        suite.programs.append(Program(suite, "mock", "i915-mock", timeout=table["mock"].get("timeout", 300),
+        suite.programs.append(Program(suite, "mock", "i915-mock", where="guest", timeout=table["mock"].get("timeout", 300),
                                       options={"gpu": False}))
     for name in table.get("live", {}).get("lists", []):
         limits = table["live"].get("timeouts", {})
-        suite.programs.append(Program(suite, name, "i915-live",
+        suite.programs.append(Program(suite, name, "i915-live", where="guest",
                                       timeout=limits.get(name, table["live"].get("timeout", 300))))
     return suite
 
@@ -105,6 +117,11 @@ def select(names):
     return [known[n] for n in names]
 
 
-def missing_programs(programs):
-    """Scripts named by path that are not there or not executable."""
-    return [p for p in programs if p.path and not p.target and not shutil.which(str(p.path))]
+def benches(groups):
+    """The benchmarks of these groups, or of all of them."""
+    everything = [b for s in load_all() for b in s.benches]
+    known = sorted({b.group for b in everything})
+    for g in groups:
+        if g not in known:
+            raise SvmError(f"no benchmarks {g}; there are: {', '.join(known) or 'none'}")
+    return [b for b in everything if not groups or b.group in groups]
