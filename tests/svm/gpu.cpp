@@ -135,7 +135,7 @@ Gpu::~Gpu()
 {
     if (window_)
         munmap(window_, kWindowSize);
-    close(fd_);
+    ::close(fd_);
 }
 
 int Gpu::setParam(uint64_t param, uint64_t value)
@@ -203,6 +203,41 @@ int Gpu::prefetch(const void *start, size_t length, uint32_t region, drm_i915_ge
     return call(fd_, DRM_IOCTL_I915_GEM_VM_PREFETCH, out);
 }
 
+uint32_t Gpu::createLocal(size_t size, bool both)
+{
+    drm_i915_gem_memory_class_instance places[2] = {{I915_MEMORY_CLASS_DEVICE, 0},
+                                                    {I915_MEMORY_CLASS_SYSTEM, 0}};
+    drm_i915_gem_create_ext_memory_regions regions = {};
+    regions.base.name = I915_GEM_CREATE_EXT_MEMORY_REGIONS;
+    regions.num_regions = both ? 2 : 1;
+    regions.regions = address(places);
+    drm_i915_gem_create_ext c = {};
+    c.size = size;
+    c.extensions = address(&regions);
+    /* With two places the kernel wants to know that the CPU will look. */
+    c.flags = both ? I915_GEM_CREATE_EXT_FLAG_NEEDS_CPU_ACCESS : 0;
+    if (call(fd_, DRM_IOCTL_I915_GEM_CREATE_EXT, &c))
+        throw failure("GEM_CREATE_EXT");
+    return c.handle;
+}
+
+void Gpu::close(uint32_t handle)
+{
+    drm_gem_close c = {handle, 0};
+    call(fd_, DRM_IOCTL_GEM_CLOSE, &c);
+}
+
+int Gpu::bindObject(const void *at, size_t length, uint32_t handle, uint64_t offset)
+{
+    std::vector<drm_i915_gem_vm_bind_va> va(1);
+    va[0].start = address(at);
+    va[0].offset = offset;
+    va[0].length = length;
+    va[0].handle = handle;
+    va[0].type = I915_GEM_VM_BIND_SVM_OBJ;
+    return bindArray(va);
+}
+
 uint32_t Gpu::createBo(size_t size)
 {
     drm_i915_gem_create c = {};
@@ -212,7 +247,7 @@ uint32_t Gpu::createBo(size_t size)
     return c.handle;
 }
 
-void *Gpu::mapBo(uint32_t handle, size_t size)
+void *Gpu::map(uint32_t handle, size_t size)
 {
     drm_i915_gem_mmap_offset m = {};
     m.handle = handle;
@@ -232,9 +267,9 @@ int Gpu::trySubmit(const Batch &batch, uint32_t *handle, Ring ring)
         throw std::length_error("batch too long");
 
     const uint32_t bo = createBo(kBatchSize);
-    void *map = mapBo(bo, kBatchSize);
-    memcpy(map, dw.data(), dw.size() * 4);
-    munmap(map, kBatchSize);
+    void *mapping = map(bo, kBatchSize);
+    memcpy(mapping, dw.data(), dw.size() * 4);
+    munmap(mapping, kBatchSize);
 
     drm_i915_gem_exec_object2 object = {};
     object.handle = bo;
@@ -249,8 +284,7 @@ int Gpu::trySubmit(const Batch &batch, uint32_t *handle, Ring ring)
     eb.rsvd1 = ctx_;
     const int err = call(fd_, DRM_IOCTL_I915_GEM_EXECBUFFER2, &eb);
     if (err) {
-        drm_gem_close c = {bo, 0};
-        call(fd_, DRM_IOCTL_GEM_CLOSE, &c);
+        close(bo);
     } else {
         *handle = bo;
     }
@@ -286,8 +320,7 @@ bool Gpu::wait(uint32_t handle, int64_t ns)
         return false;
     if (err)
         throw failure("GEM_WAIT");
-    drm_gem_close c = {handle, 0};
-    call(fd_, DRM_IOCTL_GEM_CLOSE, &c);
+    close(handle);
     return true;
 }
 

@@ -67,6 +67,12 @@ class Gpu
     int query(const void *at, size_t length, drm_i915_gem_vm_query *out);
     int prefetch(const void *start, size_t length, uint32_t region, drm_i915_gem_vm_prefetch *out);
 
+    /* Objects: placed in local memory, in system memory too if @both. */
+    uint32_t createLocal(size_t size, bool both);
+    void *map(uint32_t handle, size_t size);
+    void close(uint32_t handle);
+    int bindObject(const void *at, size_t length, uint32_t handle, uint64_t offset);
+
     /* Submit; the handle stands for the work. trySubmit gives 0 or an error number. */
     int trySubmit(const Batch &batch, uint32_t *handle, Ring ring = Ring::kRender);
     uint32_t submit(const Batch &batch, Ring ring = Ring::kRender);
@@ -78,7 +84,6 @@ class Gpu
 
   private:
     uint32_t createBo(size_t size);
-    void *mapBo(uint32_t handle, size_t size);
 
     int fd_ = -1;
     uint32_t vm_ = 0;

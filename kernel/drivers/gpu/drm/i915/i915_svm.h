@@ -13,6 +13,7 @@
 
 struct drm_device;
 struct drm_file;
+struct drm_i915_gem_object;
 struct drm_i915_private;
 struct i915_address_space;
 struct i915_gem_ww_ctx;
@@ -63,6 +64,10 @@ int i915_svm_exec_commit(struct i915_address_space *vm, struct i915_svm *svm,
 			 unsigned int *noreclaim);
 void i915_svm_exec_queued(unsigned int noreclaim);
 
+/* An object, locked, loses its memory, or is touched by the CPU. */
+void i915_svm_bo_unbind(struct drm_i915_gem_object *obj);
+void i915_svm_bo_cpu_fault(struct drm_i915_gem_object *obj);
+
 #else
 
 #define I915_SVM_IOCTLS
@@ -104,6 +109,9 @@ static inline int i915_svm_exec_commit(struct i915_address_space *vm,
 }
 
 static inline void i915_svm_exec_queued(unsigned int noreclaim) {}
+static inline void i915_svm_bo_unbind(struct drm_i915_gem_object *obj) {}
+
+static inline void i915_svm_bo_cpu_fault(struct drm_i915_gem_object *obj) {}
 
 #endif /* CONFIG_DRM_I915_SVM */
 

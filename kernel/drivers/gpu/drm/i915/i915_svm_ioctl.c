@@ -12,6 +12,7 @@
 #include <drm/drm_file.h>
 #include <drm/drm_syncobj.h>
 
+#include "gem/i915_gem_object.h"
 #include "i915_drv.h"
 #include "i915_file_private.h"
 #include "i915_svm.h"
@@ -204,18 +205,71 @@ static int check_mapped(struct i915_svm *svm, u64 start, u64 end)
 	return err ?: pos < end ? -EFAULT : 0;
 }
 
-static int bind_one(struct i915_svm *svm, const struct drm_i915_gem_vm_bind_va *va)
+static int bind_buffer(struct i915_svm *svm, const struct drm_i915_gem_vm_bind_va *va,
+		       u64 start, u64 end)
+{
+	int err;
+
+	if (va->offset || va->handle)
+		return -EINVAL;
+
+	err = check_mapped(svm, start, end);
+	if (!err)
+		err = i915_svm_range_bind(svm, start, end, NULL, 0);
+
+	return err;
+}
+
+static int bind_object(struct drm_file *file, struct i915_svm *svm,
+		       const struct drm_i915_gem_vm_bind_va *va, u64 start, u64 end)
+{
+	struct drm_i915_gem_object *obj;
+	int err;
+
+	if (!PAGE_ALIGNED(va->start | va->length | va->offset))
+		return -EINVAL;
+
+	obj = i915_gem_object_lookup(file, va->handle);
+	if (!obj)
+		return -ENOENT;
+
+	if (range_overflows_t(u64, va->offset, va->length, obj->base.size))
+		err = -EINVAL;
+	else if (i915_gem_object_is_userptr(obj))
+		err = -EOPNOTSUPP; /* bind the CPU range instead */
+	else
+		err = i915_svm_range_bind(svm, start, end, obj, va->offset);
+	i915_gem_object_put(obj);
+
+	return err;
+}
+
+/* Every page of the range valid, or nothing bound. */
+static int populate(struct i915_svm *svm, u64 start, u64 end)
+{
+	struct drm_i915_gem_vm_query q = { .start = start, .length = end - start };
+	int err;
+
+	err = i915_svm_validate(svm);
+	if (!err)
+		err = i915_svm_range_query(svm, &q);
+	if (!err && q.bytes_invalid)
+		err = -EFAULT;
+	if (err)
+		i915_svm_range_unbind(svm, start, end, false);
+
+	return err;
+}
+
+static int bind_one(struct drm_file *file, struct i915_svm *svm,
+		    const struct drm_i915_gem_vm_bind_va *va)
 {
 	const u32 known = I915_GEM_VM_BIND_UNBIND | I915_GEM_VM_BIND_READONLY |
 		I915_GEM_VM_BIND_POPULATE;
 	u64 start, end;
 	int err;
 
-	if (va->rsvd || va->flags & ~known)
-		return -EINVAL;
-	if (va->type == I915_GEM_VM_BIND_SVM_OBJ && !(va->flags & I915_GEM_VM_BIND_UNBIND))
-		return -EOPNOTSUPP;
-	if (va->type > I915_GEM_VM_BIND_SVM_BUFFER || va->offset || va->handle)
+	if (va->rsvd || va->flags & ~known || va->type > I915_GEM_VM_BIND_SVM_BUFFER)
 		return -EINVAL;
 
 	err = round_out(svm->vm, va->start, va->length, &start, &end);
@@ -223,7 +277,7 @@ static int bind_one(struct i915_svm *svm, const struct drm_i915_gem_vm_bind_va *
 		return err;
 
 	if (va->flags & I915_GEM_VM_BIND_UNBIND) {
-		if (va->flags != I915_GEM_VM_BIND_UNBIND)
+		if (va->flags != I915_GEM_VM_BIND_UNBIND || va->offset || va->handle)
 			return -EINVAL;
 		return i915_svm_range_unbind(svm, start, end, false);
 	}
@@ -231,19 +285,18 @@ static int bind_one(struct i915_svm *svm, const struct drm_i915_gem_vm_bind_va *
 	if (va->flags & I915_GEM_VM_BIND_READONLY)
 		return -EOPNOTSUPP;
 
-	err = check_mapped(svm, start, end);
-	if (!err)
-		err = i915_svm_range_bind(svm, start, end);
-	if (!err && va->flags & I915_GEM_VM_BIND_POPULATE) {
-		err = i915_svm_validate(svm);
-		if (err)
-			i915_svm_range_unbind(svm, start, end, false);
-	}
+	if (va->type == I915_GEM_VM_BIND_SVM_OBJ)
+		err = bind_object(file, svm, va, start, end);
+	else
+		err = bind_buffer(svm, va, start, end);
+	if (!err && va->flags & I915_GEM_VM_BIND_POPULATE)
+		err = populate(svm, start, end);
 
 	return err;
 }
 
-static int bind_all(struct i915_svm *svm, struct drm_i915_gem_vm_bind *args,
+static int bind_all(struct drm_file *file, struct i915_svm *svm,
+		    struct drm_i915_gem_vm_bind *args,
 		    const struct drm_i915_gem_vm_bind_va *vas)
 {
 	while (args->num_done < args->num_vas) {
@@ -252,7 +305,7 @@ static int bind_all(struct i915_svm *svm, struct drm_i915_gem_vm_bind *args,
 		if (signal_pending(current))
 			return -ERESTARTSYS;
 
-		err = bind_one(svm, &vas[args->num_done]);
+		err = bind_one(file, svm, &vas[args->num_done]);
 		if (err)
 			return err;
 
@@ -380,7 +433,8 @@ static void signal_fences(struct bind_fences *f)
 	}
 }
 
-static int bind_locked(struct i915_address_space *vm, struct drm_i915_gem_vm_bind *args,
+static int bind_locked(struct drm_file *file, struct i915_address_space *vm,
+		       struct drm_i915_gem_vm_bind *args,
 		       const struct drm_i915_gem_vm_bind_va *vas)
 {
 	struct i915_svm *svm = svm_lock(vm);
@@ -389,7 +443,7 @@ static int bind_locked(struct i915_address_space *vm, struct drm_i915_gem_vm_bin
 	if (IS_ERR(svm))
 		return PTR_ERR(svm);
 
-	err = bind_all(svm, args, vas);
+	err = bind_all(file, svm, args, vas);
 	mutex_unlock(&svm->mutex);
 	return err;
 }
@@ -422,7 +476,7 @@ int i915_svm_bind_ioctl(struct drm_device *dev, void *data, struct drm_file *fil
 	if (!err)
 		err = wait_fences(file, &fences);
 	if (!err)
-		err = bind_locked(vm, args, vas);
+		err = bind_locked(file, vm, args, vas);
 	if (!err)
 		signal_fences(&fences);
 
@@ -433,24 +487,88 @@ out_vm:
 	return err;
 }
 
+static int prefetch_pages(struct i915_svm *svm, u32 region, u64 start, u64 end,
+			  struct i915_svm_migrated *out)
+{
+	struct i915_svm_migrated one = {};
+	struct i915_svm_devmem *dm;
+	int err;
+
+	dm = i915_svm_devmem_get(svm->vm->i915);
+	if (IS_ERR(dm))
+		return dm == ERR_PTR(-ENODEV) ? -EOPNOTSUPP : PTR_ERR(dm);
+
+	err = i915_svm_migrate_range(dm, svm->mm, start, end,
+				     region == I915_SVM_REGION_LOCAL,
+				     svm->granule, svm->copy_mode, &one);
+	out->moved += one.moved;
+	out->already += one.already;
+	out->failed_unmapped += one.failed_unmapped;
+	out->failed_type += one.failed_type;
+	out->failed_busy += one.failed_busy;
+	out->failed_memory += one.failed_memory;
+	out->absent += one.absent;
+	return err;
+}
+
+static int prefetch_object(struct i915_svm_range *range, u32 region, u64 bytes,
+			   struct i915_svm_migrated *out)
+{
+	int ret = i915_svm_bo_prefetch(range->obj, region);
+
+	switch (ret) {
+	case 1:
+		out->moved += bytes;
+		return 0;
+	case 0:
+		out->already += bytes;
+		return 0;
+	case -EINVAL:
+		out->failed_type += bytes;
+		return 0;
+	case -ENOMEM:
+	case -ENOSPC:
+	case -ENXIO:
+		out->failed_memory += bytes;
+		return 0;
+	case -EBUSY:
+	case -EAGAIN:
+		out->failed_busy += bytes;
+		return 0;
+	default:
+		return ret;
+	}
+}
+
+/* Objects and what lies between them, in order of address. */
 static int prefetch_locked(struct i915_svm *svm, struct drm_i915_gem_vm_prefetch *args,
 			   struct i915_svm_migrated *out)
 {
-	struct i915_svm_devmem *dm;
-	u64 start, end;
+	struct i915_svm_range *range = NULL;
+	u64 start, end, pos;
 	int err;
 
 	err = round_out(svm->vm, args->start, args->length, &start, &end);
 	if (err)
 		return err;
 
-	dm = i915_svm_devmem_get(svm->vm->i915);
-	if (IS_ERR(dm))
-		return dm == ERR_PTR(-ENODEV) ? -EOPNOTSUPP : PTR_ERR(dm);
+	pos = start;
+	while (!err && (range = i915_svm_range_next(svm, range, start, end))) {
+		const u64 from = max_t(u64, range->it.start, start);
+		const u64 to = min_t(u64, range->it.last + 1, end);
 
-	return i915_svm_migrate_range(dm, svm->mm, start, end,
-				      args->region == I915_SVM_REGION_LOCAL,
-				      svm->granule, svm->copy_mode, out);
+		if (!range->obj)
+			continue;
+		if (pos < from)
+			err = prefetch_pages(svm, args->region, pos, from, out);
+		if (!err)
+			err = prefetch_object(range, args->region, to - from, out);
+		pos = to;
+	}
+	if (!err && pos < end)
+		err = prefetch_pages(svm, args->region, pos, end, out);
+
+	return err;
 }
 
 int i915_svm_prefetch_ioctl(struct drm_device *dev, void *data, struct drm_file *file)

@@ -152,7 +152,7 @@ void i915_svm_block_mark(struct i915_svm *svm, struct i915_svm_block *block)
 static void unmap_run(struct i915_svm *svm, struct i915_svm_block *block,
 		      unsigned int first, unsigned int end)
 {
-	if (!test_bit(first, block->local))
+	if (!test_bit(first, block->local) && !test_bit(first, block->object))
 		dma_unmap_page(svm->vm->dma, block->dma[first],
 			       (size_t)(end - first) << PAGE_SHIFT,
 			       DMA_BIDIRECTIONAL);
@@ -211,9 +211,24 @@ bool i915_svm_block_zap(struct i915_svm *svm, struct i915_svm_block *block,
 	return any;
 }
 
-/* Call @fn for the valid part of every block in the inclusive range. */
+/* The first valid page from @page on: of an object, or of the CPU. */
+static unsigned int next_valid(const struct i915_svm_block *block,
+			       unsigned int page, bool object)
+{
+	page = find_next_bit(block->valid, I915_SVM_BLOCK_PAGES, page);
+	while (page < I915_SVM_BLOCK_PAGES && test_bit(page, block->object) != object)
+		page = find_next_bit(block->valid, I915_SVM_BLOCK_PAGES, page + 1);
+
+	return page;
+}
+
+/*
+ * Call @fn for every block of a chunk with something valid in the inclusive
+ * range, of objects or of the CPU.
+ */
 static bool for_each_valid(struct i915_svm_chunk *chunk, u64 start, u64 last,
-			   bool (*fn)(struct i915_svm *svm,
+			   bool object,
+			   void (*fn)(struct i915_svm *svm,
 				      struct i915_svm_block *block,
 				      unsigned int first, unsigned int last))
 {
@@ -234,28 +249,61 @@ static bool for_each_valid(struct i915_svm_chunk *chunk, u64 start, u64 last,
 		from = start > block->start ? i915_svm_page(start) : 0;
 		to = last < block->start + I915_SVM_BLOCK_SIZE - 1 ?
 			i915_svm_page(last) : I915_SVM_BLOCK_PAGES - 1;
-		if (find_next_bit(block->valid, I915_SVM_BLOCK_PAGES, from) > to)
+		if (next_valid(block, from, object) > to)
 			continue;
 
 		any = true;
-		if (fn && !fn(chunk->svm, block, from, to))
-			break;
+		if (fn)
+			fn(chunk->svm, block, from, to);
 	}
 
 	return any;
 }
 
-static bool mark_one(struct i915_svm *svm, struct i915_svm_block *block,
+static void mark_one(struct i915_svm *svm, struct i915_svm_block *block,
 		     unsigned int first, unsigned int last)
 {
 	i915_svm_block_mark(svm, block);
-	return true;
 }
 
-static bool zap_one(struct i915_svm *svm, struct i915_svm_block *block,
+static void zap_one(struct i915_svm *svm, struct i915_svm_block *block,
 		    unsigned int first, unsigned int last)
 {
 	i915_svm_block_zap(svm, block, first, last);
+}
+
+/**
+ * i915_svm_take_away - the memory of an object goes
+ * @svm: the address space, in which the range stays bound meanwhile
+ * @start: first byte
+ * @last: last byte
+ *
+ * Returns: whether any of it was valid.
+ */
+bool i915_svm_take_away(struct i915_svm *svm, u64 start, u64 last)
+{
+	struct i915_svm_chunk *chunk;
+	unsigned long index;
+	bool hit = false;
+
+	write_lock(&svm->notifier_lock);
+	xa_for_each_range(&svm->chunks, index, chunk, start >> I915_SVM_CHUNK_SHIFT,
+			  last >> I915_SVM_CHUNK_SHIFT)
+		hit |= for_each_valid(chunk, start, last, true, mark_one);
+	write_unlock(&svm->notifier_lock);
+	if (!hit)
+		return false;
+
+	i915_svm_count(svm, INVALIDATIONS, 1);
+	stop_gpu(svm);
+
+	write_lock(&svm->notifier_lock);
+	xa_for_each_range(&svm->chunks, index, chunk, start >> I915_SVM_CHUNK_SHIFT,
+			  last >> I915_SVM_CHUNK_SHIFT)
+		for_each_valid(chunk, start, last, true, zap_one);
+	write_unlock(&svm->notifier_lock);
+	i915_svm_flush_tlb(svm);
+
 	return true;
 }
 
@@ -271,7 +319,7 @@ static bool invalidate(struct mmu_interval_notifier *mni,
 	bool hit, idle;
 
 	write_lock(&svm->notifier_lock);
-	hit = for_each_valid(chunk, start, last, NULL);
+	hit = for_each_valid(chunk, start, last, false, NULL);
 	idle = !hit || i915_svm_idle(svm);
 	if (!idle && !blockable) {
 		write_unlock(&svm->notifier_lock);
@@ -279,9 +327,9 @@ static bool invalidate(struct mmu_interval_notifier *mni,
 	}
 	mmu_interval_set_seq(mni, cur_seq);
 	if (hit)
-		for_each_valid(chunk, start, last, mark_one);
+		for_each_valid(chunk, start, last, false, mark_one);
 	if (hit && idle)
-		for_each_valid(chunk, start, last, zap_one);
+		for_each_valid(chunk, start, last, false, zap_one);
 	write_unlock(&svm->notifier_lock);
 
 	if (!hit)
@@ -292,7 +340,7 @@ static bool invalidate(struct mmu_interval_notifier *mni,
 		stop_gpu(svm);
 
 		write_lock(&svm->notifier_lock);
-		for_each_valid(chunk, start, last, zap_one);
+		for_each_valid(chunk, start, last, false, zap_one);
 		write_unlock(&svm->notifier_lock);
 	}
 

@@ -130,6 +130,22 @@ static u64 next_block(u64 addr)
 	return round_down(addr, I915_SVM_BLOCK_SIZE) + I915_SVM_BLOCK_SIZE;
 }
 
+/**
+ * i915_svm_range_next - walk the ranges that reach into a stretch
+ * @svm: the address space
+ * @prev: the one before, or NULL
+ * @start: first byte
+ * @end: byte after it
+ */
+struct i915_svm_range *
+i915_svm_range_next(struct i915_svm *svm, struct i915_svm_range *prev,
+		    u64 start, u64 end)
+{
+	lockdep_assert_held(&svm->mutex);
+
+	return prev ? next_range(prev, start, end) : first_range(svm, start, end);
+}
+
 /* Let go of [start, end) in the blocks; nothing of it is valid any more. */
 static void disown(struct i915_svm *svm, u64 start, u64 end)
 {
@@ -144,12 +160,15 @@ static void disown(struct i915_svm *svm, u64 start, u64 end)
 
 		block_span(addr, start, end, &first, &count);
 		bitmap_clear(block->owned, first, count);
+		write_lock(&svm->notifier_lock);
+		bitmap_clear(block->object, first, count);
+		write_unlock(&svm->notifier_lock);
 		i915_svm_pt_free(svm, block, first, count);
 		block_put(svm, block);
 	}
 }
 
-static int own(struct i915_svm *svm, u64 start, u64 end)
+static int own(struct i915_svm *svm, u64 start, u64 end, bool object)
 {
 	u64 addr;
 
@@ -168,11 +187,20 @@ static int own(struct i915_svm *svm, u64 start, u64 end)
 		bitmap_set(block->owned, first, count);
 
 		write_lock(&svm->notifier_lock);
+		if (object)
+			bitmap_set(block->object, first, count);
 		i915_svm_block_mark(svm, block);
 		write_unlock(&svm->notifier_lock);
 	}
 
 	return 0;
+}
+
+static void free_range(struct i915_svm_range *range)
+{
+	if (range->obj)
+		i915_svm_bo_detach(range);
+	kfree(range);
 }
 
 static void release_node(struct i915_svm *svm, struct i915_svm_range *range)
@@ -188,7 +216,8 @@ static int insert_range(struct i915_svm *svm, struct i915_svm_range *range)
 	const u64 start = range->node.start, end = start + range->node.size;
 	int err;
 
-	err = own(svm, start, end);
+	range->svm = svm;
+	err = own(svm, start, end, range->obj);
 	if (err) {
 		release_node(svm, range);
 		return err;
@@ -198,6 +227,8 @@ static int insert_range(struct i915_svm *svm, struct i915_svm_range *range)
 	range->it.last = end - 1;
 	interval_tree_insert(&range->it, &svm->ranges);
 	svm->bound_bytes += end - start;
+	if (range->obj)
+		i915_svm_bo_attach(range);
 	return 0;
 }
 
@@ -230,6 +261,8 @@ static int check_size(struct i915_svm *svm, u64 start, u64 end)
  * @svm: the address space
  * @start: first byte, page aligned
  * @end: byte after it, page aligned
+ * @obj: object to bind there, NULL for the CPU's memory
+ * @offset: into the object, page aligned
  *
  * What the mirror bound there becomes the user's. Objects that are in the way
  * and not in use are evicted.
@@ -237,7 +270,8 @@ static int check_size(struct i915_svm *svm, u64 start, u64 end)
  * Returns: 0, -EEXIST when some of it is bound already, -ENOSPC when an
  * object in use is in the way or too much is bound.
  */
-int i915_svm_range_bind(struct i915_svm *svm, u64 start, u64 end)
+int i915_svm_range_bind(struct i915_svm *svm, u64 start, u64 end,
+			struct drm_i915_gem_object *obj, u64 offset)
 {
 	struct i915_svm_range *range;
 	int err;
@@ -258,6 +292,8 @@ int i915_svm_range_bind(struct i915_svm *svm, u64 start, u64 end)
 	range = kzalloc(sizeof(*range), GFP_KERNEL_ACCOUNT);
 	if (!range)
 		return -ENOMEM;
+	range->obj = obj;
+	range->obj_offset = offset;
 
 	err = mutex_lock_interruptible(&svm->vm->mutex);
 	if (!err) {
@@ -413,6 +449,18 @@ static void cut_range(struct i915_svm *svm, struct i915_svm_range *range,
 	const u64 from = range->it.start, to = range->it.last + 1;
 	struct drm_mm *mm = &svm->vm->mm;
 
+	/* The object must find the tail's pages at any moment. */
+	if (end < to) {
+		tail->svm = svm;
+		tail->mirror = range->mirror;
+		tail->it.start = end;
+		tail->it.last = to - 1;
+		tail->obj = range->obj;
+		tail->obj_offset = range->obj_offset + end - from;
+		if (tail->obj)
+			i915_svm_bo_attach(tail);
+	}
+
 	interval_tree_remove(&range->it, &svm->ranges);
 
 	mutex_lock(&svm->vm->mutex);
@@ -433,17 +481,13 @@ static void cut_range(struct i915_svm *svm, struct i915_svm_range *range,
 	}
 	mutex_unlock(&svm->vm->mutex);
 
-	if (end < to) {
-		tail->mirror = range->mirror;
-		tail->it.start = end;
-		tail->it.last = to - 1;
+	if (end < to)
 		interval_tree_insert(&tail->it, &svm->ranges);
-	}
 	if (from < start) {
 		range->it.last = start - 1;
 		interval_tree_insert(&range->it, &svm->ranges);
 	} else {
-		kfree(range);
+		free_range(range);
 	}
 }
 
@@ -530,7 +574,7 @@ void i915_svm_range_unbind_all(struct i915_svm *svm)
 		disown(svm, start, end);
 		interval_tree_remove(&range->it, &svm->ranges);
 		release_node(svm, range);
-		kfree(range);
+		free_range(range);
 	}
 	svm->bound_bytes = 0;
 }
@@ -607,7 +651,7 @@ int i915_svm_range_query(struct i915_svm *svm, struct drm_i915_gem_vm_query *q)
 		return 0;
 	}
 
-	q->type = I915_GEM_VM_BIND_SVM_BUFFER;
+	q->type = range->obj ? I915_GEM_VM_BIND_SVM_OBJ : I915_GEM_VM_BIND_SVM_BUFFER;
 	q->start = range->it.start;
 	q->length = range->it.last + 1 - range->it.start;
 

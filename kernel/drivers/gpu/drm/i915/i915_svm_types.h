@@ -78,6 +78,10 @@ struct i915_svm_block {
 	/** @leaf: notifier_lock */
 	enum i915_svm_leaf leaf;
 
+	/** @submit: the submission that validated it last, @tries: how often; svm->mutex */
+	u64 submit;
+	unsigned int tries;
+
 	/** @owned: pages inside a bound range; svm->mutex */
 	DECLARE_BITMAP(owned, I915_SVM_BLOCK_PAGES);
 	/** @ptes: pages we hold a count on in the page table; svm->mutex */
@@ -88,6 +92,9 @@ struct i915_svm_block {
 	DECLARE_BITMAP(heads, I915_SVM_BLOCK_PAGES);
 	/** @local: valid pages in device memory, never dma-mapped; notifier_lock */
 	DECLARE_BITMAP(local, I915_SVM_BLOCK_PAGES);
+	/** @object: owned pages that belong to objects, which do their own
+	 * dma mapping; written under svm->mutex and notifier_lock */
+	DECLARE_BITMAP(object, I915_SVM_BLOCK_PAGES);
 	/** @dma: device address of each valid page; notifier_lock */
 	dma_addr_t *dma;
 };
@@ -110,7 +117,31 @@ struct i915_svm_chunk {
 struct i915_svm_range {
 	struct interval_tree_node it; /* bytes, last is inclusive */
 	struct drm_mm_node node; /* keeps objects away from it */
+	struct i915_svm *svm;
 	bool mirror;
+
+	/** @obj: bound instead of the CPU's memory, or NULL */
+	struct drm_i915_gem_object *obj;
+	u64 obj_offset;
+	struct hlist_node obj_node;
+	/** @obj_seq: counts how often the object's memory went away; its lock */
+	unsigned int obj_seq;
+	/** @obj_seq_seen: at validation; svm->mutex */
+	unsigned int obj_seq_seen;
+};
+
+/* What validation collects for one block before it is entered. */
+struct i915_svm_pending {
+	/* CPU pages to look at */
+	DECLARE_BITMAP(todo, I915_SVM_BLOCK_PAGES);
+	/* found; of these: in device memory, of objects, first of a dma mapping */
+	DECLARE_BITMAP(mapped, I915_SVM_BLOCK_PAGES);
+	DECLARE_BITMAP(local, I915_SVM_BLOCK_PAGES);
+	DECLARE_BITMAP(object, I915_SVM_BLOCK_PAGES);
+	DECLARE_BITMAP(heads, I915_SVM_BLOCK_PAGES);
+	dma_addr_t dma[I915_SVM_BLOCK_PAGES];
+	unsigned long seq; /* of the chunk's notifier */
+	bool faulted; /* a mapping is there, but faulting failed */
 };
 
 /**
@@ -152,6 +183,8 @@ struct i915_svm {
 	unsigned long *pfns;
 	/** @populated: bytes never touched before, this submission; svm->mutex */
 	u64 populated;
+	/** @submit: counts validations; svm->mutex */
+	u64 submit;
 
 	struct work_struct ban_work;
 	struct list_head all_link; /* for debugfs */
@@ -189,7 +222,11 @@ struct i915_svm *i915_svm_get(struct i915_address_space *vm);
 int i915_svm_enable(struct i915_address_space *vm, u64 value);
 
 /* i915_svm_range.c */
-int i915_svm_range_bind(struct i915_svm *svm, u64 start, u64 end);
+int i915_svm_range_bind(struct i915_svm *svm, u64 start, u64 end,
+			struct drm_i915_gem_object *obj, u64 offset);
+struct i915_svm_range *
+i915_svm_range_next(struct i915_svm *svm, struct i915_svm_range *prev,
+		    u64 start, u64 end);
 int i915_svm_range_bind_missing(struct i915_svm *svm, u64 start, u64 end, bool *carved);
 int i915_svm_range_unbind(struct i915_svm *svm, u64 start, u64 end, bool mirror);
 void i915_svm_range_unbind_all(struct i915_svm *svm);
@@ -211,6 +248,15 @@ void i915_svm_block_mark(struct i915_svm *svm, struct i915_svm_block *block);
 bool i915_svm_block_zap(struct i915_svm *svm, struct i915_svm_block *block,
 			unsigned int first, unsigned int last);
 void i915_svm_flush_tlb(struct i915_svm *svm);
+
+bool i915_svm_take_away(struct i915_svm *svm, u64 start, u64 last);
+
+/* i915_svm_bo.c */
+void i915_svm_bo_attach(struct i915_svm_range *range);
+void i915_svm_bo_detach(struct i915_svm_range *range);
+int i915_svm_bo_validate(struct i915_svm_range *range,
+			 struct i915_svm_block *block, struct i915_svm_pending *p);
+int i915_svm_bo_prefetch(struct drm_i915_gem_object *obj, u32 region);
 
 /* i915_svm_validate.c */
 int i915_svm_validate(struct i915_svm *svm);

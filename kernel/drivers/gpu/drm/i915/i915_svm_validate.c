@@ -36,15 +36,8 @@
 
 #define PAGES_64K		(SZ_64K / PAGE_SIZE)
 
-/* What is collected for one block before it is entered. */
-struct pending {
-	DECLARE_BITMAP(todo, I915_SVM_BLOCK_PAGES);
-	DECLARE_BITMAP(mapped, I915_SVM_BLOCK_PAGES);
-	DECLARE_BITMAP(heads, I915_SVM_BLOCK_PAGES);
-	DECLARE_BITMAP(local, I915_SVM_BLOCK_PAGES);
-	unsigned long seq;
-	bool faulted; /* a mapping is there, but faulting failed */
-};
+/* A block that is lost again so often in one submission cannot be kept. */
+#define MAX_TRIES		8
 
 /**
  * i915_svm_vma_usable - may the GPU use this mapping?
@@ -59,7 +52,7 @@ bool i915_svm_vma_usable(const struct vm_area_struct *vma)
 }
 
 static int walk(struct i915_svm *svm, struct mmu_interval_notifier *notifier,
-		const struct pending *p, u64 start, u64 end, bool fault)
+		const struct i915_svm_pending *p, u64 start, u64 end, bool fault)
 {
 	struct hmm_range range = {
 		.notifier = notifier,
@@ -112,7 +105,7 @@ static int own_device_pages(struct i915_svm *svm, u64 start, u64 end)
 
 /* Fault in and read one piece of a usable mapping. */
 static int fault_piece(struct i915_svm *svm, struct mmu_interval_notifier *notifier,
-		       struct pending *p, u64 start, u64 end)
+		       struct i915_svm_pending *p, u64 start, u64 end)
 {
 	u64 absent = 0;
 	int err;
@@ -142,7 +135,7 @@ static int fault_piece(struct i915_svm *svm, struct mmu_interval_notifier *notif
 }
 
 static int fault_run(struct i915_svm *svm, struct mmu_interval_notifier *notifier,
-		     struct pending *p, u64 start, u64 end)
+		     struct i915_svm_pending *p, u64 start, u64 end)
 {
 	struct vm_area_struct *vma;
 	VMA_ITERATOR(vmi, svm->mm, start);
@@ -166,7 +159,7 @@ static int fault_run(struct i915_svm *svm, struct mmu_interval_notifier *notifie
 }
 
 static int fault_block(struct i915_svm *svm, struct i915_svm_block *block,
-		       struct mmu_interval_notifier *notifier, struct pending *p)
+		       struct mmu_interval_notifier *notifier, struct i915_svm_pending *p)
 {
 	unsigned int first, end, page;
 	int err = 0;
@@ -210,7 +203,7 @@ static unsigned long pfn_of(const struct i915_svm *svm, unsigned int page)
 }
 
 /* How many pages from here lie one after the other in memory. */
-static unsigned int run_length(const struct i915_svm *svm, const struct pending *p,
+static unsigned int run_length(const struct i915_svm *svm, const struct i915_svm_pending *p,
 			       unsigned int page)
 {
 	unsigned int n = 1;
@@ -222,14 +215,13 @@ static unsigned int run_length(const struct i915_svm *svm, const struct pending 
 	return n;
 }
 
-static void unmap_pending(struct i915_svm *svm, struct pending *p,
-			  const dma_addr_t *dma)
+static void unmap_pending(struct i915_svm *svm, struct i915_svm_pending *p)
 {
 	unsigned int page;
 
 	for_each_set_bit(page, p->heads, I915_SVM_BLOCK_PAGES)
-		if (!test_bit(page, p->local))
-			dma_unmap_page(svm->vm->dma, dma[page],
+		if (!test_bit(page, p->local) && !test_bit(page, p->object))
+			dma_unmap_page(svm->vm->dma, p->dma[page],
 				       (size_t)run_length(svm, p, page) << PAGE_SHIFT,
 				       DMA_BIDIRECTIONAL);
 }
@@ -243,12 +235,13 @@ static bool bounced(struct device *dev, struct page *page, dma_addr_t addr)
 	return !device_iommu_mapped(dev) && addr != page_to_phys(page);
 }
 
-static int map_pending(struct i915_svm *svm, struct pending *p, dma_addr_t *dma)
+static int map_pending(struct i915_svm *svm, struct i915_svm_pending *p)
 {
 	struct device *dev = svm->vm->dma;
 	unsigned int page, n, i;
 
 	bitmap_zero(p->heads, I915_SVM_BLOCK_PAGES);
+	bitmap_zero(p->object, I915_SVM_BLOCK_PAGES);
 
 	for (page = find_first_bit(p->mapped, I915_SVM_BLOCK_PAGES);
 	     page < I915_SVM_BLOCK_PAGES;
@@ -266,20 +259,66 @@ static int map_pending(struct i915_svm *svm, struct pending *p, dma_addr_t *dma)
 				goto err;
 		}
 
-		dma[page] = addr;
+		p->dma[page] = addr;
 		__set_bit(page, p->heads);
 		if (!test_bit(page, p->local) && bounced(dev, first, addr))
 			goto err;
 
 		for (i = 1; i < n; i++)
-			dma[page + i] = addr + (dma_addr_t)i * PAGE_SIZE;
+			p->dma[page + i] = addr + (dma_addr_t)i * PAGE_SIZE;
 	}
 
 	return 0;
 
 err:
-	unmap_pending(svm, p, dma);
+	unmap_pending(svm, p);
 	return -EIO;
+}
+
+/* Find the pages of objects that are bound in the block but not valid. */
+static int collect_objects(struct i915_svm *svm, struct i915_svm_block *block,
+			   struct i915_svm_pending *p)
+{
+	const u64 end = block->start + I915_SVM_BLOCK_SIZE;
+	struct i915_svm_range *range = NULL;
+
+	if (bitmap_subset(block->object, block->valid, I915_SVM_BLOCK_PAGES))
+		return 0;
+
+	while ((range = i915_svm_range_next(svm, range, block->start, end))) {
+		int err;
+
+		if (!range->obj)
+			continue;
+		err = i915_svm_bo_validate(range, block, p);
+		if (err)
+			return err;
+	}
+
+	/* What is valid already stays as it is. */
+	bitmap_andnot(p->mapped, p->mapped, block->valid, I915_SVM_BLOCK_PAGES);
+	bitmap_and(p->heads, p->heads, p->mapped, I915_SVM_BLOCK_PAGES);
+	bitmap_and(p->local, p->local, p->mapped, I915_SVM_BLOCK_PAGES);
+	return 0;
+}
+
+/* Are the pages of all objects in the block where they were found? */
+static bool objects_moved(struct i915_svm *svm, struct i915_svm_block *block,
+			  const struct i915_svm_pending *p)
+{
+	const u64 end = block->start + I915_SVM_BLOCK_SIZE;
+	struct i915_svm_range *range = NULL;
+
+	lockdep_assert_held(&svm->notifier_lock);
+
+	if (bitmap_empty(p->object, I915_SVM_BLOCK_PAGES))
+		return false;
+
+	while ((range = i915_svm_range_next(svm, range, block->start, end)))
+		if (range->obj && READ_ONCE(range->obj_seq) != range->obj_seq_seen)
+			return true;
+
+	return false;
 }
 
 /* The largest leaf that the device addresses of a full block allow. */
@@ -315,7 +354,7 @@ static enum i915_svm_leaf best_leaf(const struct i915_svm_block *block)
  * it is found idle.
  */
 static void enter(struct i915_svm *svm, struct i915_svm_block *block,
-		  const struct pending *p, const dma_addr_t *dma)
+		  const struct i915_svm_pending *p)
 {
 	enum i915_svm_leaf leaf;
 	unsigned int page;
@@ -328,7 +367,7 @@ static void enter(struct i915_svm *svm, struct i915_svm_block *block,
 	if (!bitmap_empty(p->mapped, I915_SVM_BLOCK_PAGES)) {
 		fresh = bitmap_empty(block->valid, I915_SVM_BLOCK_PAGES);
 		for_each_set_bit(page, p->mapped, I915_SVM_BLOCK_PAGES)
-			block->dma[page] = dma[page];
+			block->dma[page] = p->dma[page];
 		bitmap_or(block->valid, block->valid, p->mapped, I915_SVM_BLOCK_PAGES);
 		bitmap_or(block->heads, block->heads, p->heads, I915_SVM_BLOCK_PAGES);
 		bitmap_or(block->local, block->local, p->local, I915_SVM_BLOCK_PAGES);
@@ -346,9 +385,24 @@ static void enter(struct i915_svm *svm, struct i915_svm_block *block,
 		list_move_tail(&block->link, &svm->incomplete);
 }
 
+static int commit_block(struct i915_svm *svm, struct i915_svm_block *block,
+			struct i915_svm_chunk *chunk, struct i915_svm_pending *p)
+{
+	int err = 0;
+
+	write_lock(&svm->notifier_lock);
+	if (mmu_interval_read_retry(&chunk->notifier, p->seq) ||
+	    objects_moved(svm, block, p))
+		err = -EBUSY;
+	else
+		enter(svm, block, p);
+	write_unlock(&svm->notifier_lock);
+
+	return err;
+}
+
 static int try_block(struct i915_svm *svm, struct i915_svm_block *block,
-		     struct i915_svm_chunk *chunk, struct pending *p,
-		     dma_addr_t *dma)
+		     struct i915_svm_chunk *chunk, struct i915_svm_pending *p)
 {
 	int err;
 
@@ -356,33 +410,30 @@ static int try_block(struct i915_svm *svm, struct i915_svm_block *block,
 
 	read_lock(&svm->notifier_lock);
 	bitmap_andnot(p->todo, block->owned, block->valid, I915_SVM_BLOCK_PAGES);
+	bitmap_andnot(p->todo, p->todo, block->object, I915_SVM_BLOCK_PAGES);
 	read_unlock(&svm->notifier_lock);
 
 	err = fault_block(svm, block, &chunk->notifier, p);
+	if (!err)
+		err = map_pending(svm, p);
 	if (err)
 		return err;
 
-	if (!block->dma && !bitmap_empty(p->mapped, I915_SVM_BLOCK_PAGES)) {
+	err = collect_objects(svm, block, p);
+	if (!err && !block->dma) {
 		block->dma = kvcalloc(I915_SVM_BLOCK_PAGES, sizeof(*block->dma),
 				      GFP_KERNEL_ACCOUNT);
 		if (!block->dma)
-			return -ENOMEM;
+			err = -ENOMEM;
 	}
-
-	err = i915_svm_pt_alloc(svm, block, p->mapped);
 	if (!err)
-		err = map_pending(svm, p, dma);
-	if (err)
+		err = i915_svm_pt_alloc(svm, block, p->mapped);
+	if (!err)
+		err = commit_block(svm, block, chunk, p);
+	if (err) {
+		unmap_pending(svm, p);
 		return err;
-
-	write_lock(&svm->notifier_lock);
-	if (mmu_interval_read_retry(&chunk->notifier, p->seq)) {
-		write_unlock(&svm->notifier_lock);
-		unmap_pending(svm, p, dma);
-		return -EBUSY;
 	}
-	enter(svm, block, p, dma);
-	write_unlock(&svm->notifier_lock);
 
 	if (p->faulted)
 		svm->retry_incomplete = true;
@@ -392,34 +443,50 @@ static int try_block(struct i915_svm *svm, struct i915_svm_block *block,
 	return 0;
 }
 
+/*
+ * Objects that are bound and do not fit in local memory together push each
+ * other out for ever, and mappings can change all the time.
+ */
+static int count_try(struct i915_svm *svm, struct i915_svm_block *block)
+{
+	if (block->submit != svm->submit) {
+		block->submit = svm->submit;
+		block->tries = 0;
+	}
+
+	if (++block->tries <= MAX_TRIES)
+		return 0;
+
+	return bitmap_empty(block->object, I915_SVM_BLOCK_PAGES) ? -EAGAIN : -ENOSPC;
+}
+
 static int validate_block(struct i915_svm *svm, struct i915_svm_block *block)
 {
 	unsigned long timeout = jiffies + msecs_to_jiffies(VALIDATE_TIMEOUT_MS);
 	struct i915_svm_chunk *chunk =
 		xa_load(&svm->chunks, block->start >> I915_SVM_CHUNK_SHIFT);
-	struct pending *p;
-	dma_addr_t *dma;
+	struct i915_svm_pending *p;
 	int err;
 
-	p = kmalloc(sizeof(*p), GFP_KERNEL);
-	dma = kvmalloc_array(I915_SVM_BLOCK_PAGES, sizeof(*dma), GFP_KERNEL);
-	if (!p || !dma) {
-		err = -ENOMEM;
-		goto out;
-	}
+	err = count_try(svm, block);
+	if (err)
+		return err;
+
+	p = kvmalloc(sizeof(*p), GFP_KERNEL);
+	if (!p)
+		return -ENOMEM;
 
 	do {
-		err = try_block(svm, block, chunk, p, dma);
-		if (fatal_signal_pending(current))
-			err = err ? -EINTR : 0;
+		err = try_block(svm, block, chunk, p);
+		if (err && fatal_signal_pending(current))
+			err = -EINTR;
 	} while (err == -EBUSY && time_before(jiffies, timeout));
 
 	/* Mappings change faster than we can look: the caller may try again. */
 	if (err == -EBUSY)
 		err = -EAGAIN;
-out:
-	kvfree(dma);
-	kfree(p);
+
+	kvfree(p);
 	return err;
 }
 
@@ -453,7 +520,7 @@ static struct i915_svm_block *first_dirty(struct i915_svm *svm)
  * @svm: the address space, of the calling process
  *
  * Returns: 0; -ENOSPC when the mirror would populate more never-touched
- * memory than populate_limit; -EAGAIN when mappings change too fast; -EINTR,
+ * memory than populate_limit, or objects do not fit; -EAGAIN when mappings change too fast; -EINTR,
  * -ENOMEM, -EIO.
  */
 int i915_svm_validate(struct i915_svm *svm)
@@ -465,6 +532,7 @@ int i915_svm_validate(struct i915_svm *svm)
 	lockdep_assert_held(&svm->mutex);
 
 	svm->populated = 0;
+	svm->submit++;
 	mm_seq = i915_svm_mm_seq(svm->mm);
 	if (!i915_svm_mm_unchanged(svm->mm, svm->mm_seq) || svm->retry_incomplete)
 		requeue_incomplete(svm);
