@@ -203,6 +203,55 @@ INLINE vu k_umax(vu a, vu b, vu c)
     (void)c;
     return v_pick((vu)(a >= b), a, b);
 }
+INLINE vu k_fbl(vu a, vu b, vu c)
+{
+    vu r;
+
+    (void)b, (void)c;
+    for (unsigned l = 0; l < 8; l++)
+        r[l] = a[l] ? (uint32_t)__builtin_ctz(a[l]) : UINT32_MAX;
+    return r;
+}
+INLINE vu k_lzd(vu a, vu b, vu c)
+{
+    vu r;
+
+    (void)b, (void)c;
+    for (unsigned l = 0; l < 8; l++)
+        r[l] = a[l] ? (uint32_t)__builtin_clz(a[l]) : 32;
+    return r;
+}
+INLINE vu k_cbit(vu a, vu b, vu c)
+{
+    vu r;
+
+    (void)b, (void)c;
+    for (unsigned l = 0; l < 8; l++)
+        r[l] = (uint32_t)__builtin_popcount(a[l]);
+    return r;
+}
+/* Quotients of 32-bit integers are exact in double. */
+#define DIVIDE(name, type, limit)                                                                  \
+    INLINE vu name(vu a, vu b, vu c)                                                               \
+    {                                                                                              \
+        vu r;                                                                                      \
+        (void)c;                                                                                   \
+        for (unsigned l = 0; l < 8; l++) {                                                         \
+            type x = (type)a[l], y = (type)b[l];                                                   \
+            r[l] = y ? (uint32_t)(int64_t)((double)x / (double)y) : (uint32_t)(limit);             \
+        }                                                                                          \
+        return r;                                                                                  \
+    }
+DIVIDE(k_idiv, int32_t, x < 0 ? INT32_MIN : INT32_MAX)
+DIVIDE(k_udiv, uint32_t, UINT32_MAX)
+INLINE vu k_irem(vu a, vu b, vu c)
+{
+    return v_pick((vu)(b == 0), a, a - k_idiv(a, b, c) * b);
+}
+INLINE vu k_urem(vu a, vu b, vu c)
+{
+    return v_pick((vu)(b == 0), a, a - k_udiv(a, b, c) * b);
+}
 INLINE vu k_bfi2(vu a, vu b, vu c)
 {
     return v_pick(a, b, c);
@@ -237,7 +286,7 @@ COMPARE(k_ule, vu, <=)
     X(asr)
 #define OTHER_KERNELS(X)                                                                           \
     X(fmac) X(fmin) X(fmax) X(frc) X(rndd) X(rndu) X(rnde) X(rndz) X(inv) X(sqt) X(rsqt) X(i2f)    \
-    X(u2f) X(f2i) X(f2u) X(mad) X(not) X(rol) X(ror) X(imin) X(imax) X(umin) X(umax) X(bfi2)
+    X(u2f) X(f2i) X(f2u) X(mad) X(not) X(rol) X(ror) X(fbl) X(lzd) X(cbit) X(idiv) X(udiv) X(irem) X(urem) X(imin) X(imax) X(umin) X(umax) X(bfi2)
 #define COMPARE_KERNELS(X)                                                                         \
     X(feq) X(fne) X(fgt) X(fge) X(flt) X(fle) X(ieq) X(ine) X(igt) X(ige) X(ilt) X(ile) X(ugt)     \
     X(uge) X(ult) X(ule)
@@ -299,11 +348,11 @@ INLINE vu read_lanes(struct eu_thread *t, const struct eu_op *op, unsigned src, 
     if (mode == IMM)
         return v_splat(op->imm32); /* its modifiers were applied at decoding */
     if (mode == PACKED) {
-        v = v_load(eu_at(t, op->src[src].off + chunk * 32));
+        v = v_load(eu_at(t, op->at[src] + chunk * 32));
     } else {
         uint32_t x;
 
-        memcpy(&x, eu_at(t, op->src[src].off), 4);
+        memcpy(&x, eu_at(t, op->at[src]), 4);
         v = v_splat(x);
     }
     if (mods)
@@ -340,7 +389,7 @@ INLINE const struct eu_op *direct(struct eu_thread *t, const struct eu_op *op, u
     for (unsigned k = 0; k < chunks; k++)
         r[k] = f(read_lanes(t, op, 0, k, ma, mods), read_lanes(t, op, 1, k, mb, mods),
                  read_lanes(t, op, 2, k, mc, mods));
-    write_lanes(eu_at(t, op->dst.off), r, n, m, op->lanes);
+    write_lanes(eu_at(t, op->dst_at), r, n, m, op->lanes);
     return op + 1;
 }
 
@@ -370,7 +419,7 @@ INLINE const struct eu_op *direct_select(struct eu_thread *t, const struct eu_op
     for (unsigned k = 0; k < chunks; k++)
         r[k] = v_pick(v_bits(pick >> (k * 8)), read_lanes(t, op, 0, k, ma, false),
                       read_lanes(t, op, 1, k, mb, false));
-    write_lanes(eu_at(t, op->dst.off), r, n, m, op->lanes);
+    write_lanes(eu_at(t, op->dst_at), r, n, m, op->lanes);
     return op + 1;
 }
 
@@ -788,11 +837,6 @@ static const struct eu_op *staged_carry(struct eu_thread *t, const struct eu_op 
     return op + 1;
 }
 
-static int64_t widened(const struct eu_op *op, unsigned src, uint32_t x)
-{
-    return eu_type_is_signed(op->src[src].type) ? (int64_t)(int32_t)x : (int64_t)x;
-}
-
 /* mul into the accumulator: all 64 bits of the products */
 static const struct eu_op *staged_mul_acc(struct eu_thread *t, const struct eu_op *op)
 {
@@ -801,15 +845,12 @@ static const struct eu_op *staged_mul_acc(struct eu_thread *t, const struct eu_o
     uint32_t m = lane_mask(t->arch, op);
     const uint8_t *a = fetch(t, op, 0, rows[0]), *b = fetch(t, op, 1, rows[1]);
 
-    for (unsigned l = 0; l < op->n; l++) {
-        uint32_t x, y;
-        uint64_t product;
+    for (unsigned k = 0; k < op->chunks; k++) {
+        vu lo = {0}, hi = {0};
 
-        memcpy(&x, a + l * 4, 4);
-        memcpy(&y, b + l * 4, 4);
-        product = (uint64_t)widened(op, 0, x) * (uint64_t)widened(op, 1, y);
-        low[l] = (uint32_t)product;
-        high[l] = (uint32_t)(product >> 32);
+        v_multiply_add(v_load(a + k * 32), v_load(b + k * 32), op->mul_signed, 0, &lo, &hi);
+        v_store(low + k * 8, lo);
+        v_store(high + k * 8, hi);
     }
     put_acc(t->arch, low, high, op->chunks, m);
     return op + 1;
@@ -823,17 +864,18 @@ static const struct eu_op *staged_mach(struct eu_thread *t, const struct eu_op *
     uint32_t m = lane_mask(x, op);
     const uint8_t *a = fetch(t, op, 0, rows[0]), *b = fetch(t, op, 1, rows[1]);
 
-    for (unsigned l = 0; l < op->n; l++) {
-        uint32_t p, q, acc;
-        uint64_t sum;
+    for (unsigned k = 0; k < op->chunks; k++) {
+        vu p = v_load(a + k * 32), q = v_load(b + k * 32), lo = v_load(x->acc[k]), hi;
 
-        memcpy(&p, a + l * 4, 4);
-        memcpy(&q, b + l * 4, 4);
-        memcpy(&acc, (const uint8_t *)x->acc + l * 4, 4);
-        sum = (uint64_t)widened(op, 0, p) * (uint64_t)(widened(op, 1, q) >> 16) << 16;
-        sum += (uint64_t)(uint32_t)x->acc_hi[l] << 32 | acc;
-        low[l] = (uint32_t)sum;
-        high[l] = (uint32_t)(sum >> 32);
+        if (op->acc_wr) {
+            hi = v_load(x->acc_hi + k * 8);
+            q = op->mul_signed ? v_asr(q, v_splat(16)) : q >> 16;
+            v_multiply_add(p, q, op->mul_signed, 16, &lo, &hi);
+            v_store(high + k * 8, hi);
+        } else {
+            lo += p * (q >> 16) << 16; /* nothing above bit 31 counts */
+        }
+        v_store(low + k * 8, lo);
     }
     if (op->acc_wr) {
         put_acc(x, low, high, op->chunks, m);
@@ -841,6 +883,36 @@ static const struct eu_op *staged_mach(struct eu_thread *t, const struct eu_op *
     } else {
         put(t, op, (const uint8_t *)low, m);
     }
+    return op + 1;
+}
+
+/* ---- idioms ---- */
+
+/* One 16-bit element: flags saved and restored, address registers. */
+static const struct eu_op *move_word(struct eu_thread *t, const struct eu_op *op)
+{
+    if (lane_mask(t->arch, op))
+        memcpy(eu_at(t, op->dst_at), eu_at(t, op->at[0]), 2);
+    return op + 1;
+}
+
+static const struct eu_op *move_word_imm(struct eu_thread *t, const struct eu_op *op)
+{
+    if (lane_mask(t->arch, op))
+        memcpy(eu_at(t, op->dst_at), &op->imm32, 2);
+    return op + 1;
+}
+
+/* cmp.eq of a register with itself: IGC's way to ask which lanes run */
+static const struct eu_op *compare_same(struct eu_thread *t, const struct eu_op *op)
+{
+    set_flags(t->arch, op, lane_mask(t->arch, op), ~0u);
+    return op + 1;
+}
+
+static const struct eu_op *nothing(struct eu_thread *t, const struct eu_op *op)
+{
+    (void)t;
     return op + 1;
 }
 
@@ -1024,6 +1096,22 @@ static int common_sign(const struct eu_op *op)
     return -1;
 }
 
+static bool same_source(const struct eu_src *a, const struct eu_src *b)
+{
+    return a->kind == SRC_MEM && b->kind == SRC_MEM && a->type == b->type && a->off == b->off &&
+           a->vs == b->vs && a->w == b->w && a->hs == b->hs && a->neg == b->neg && a->abs == b->abs;
+}
+
+/* csel of an operand or itself, onto itself: IGC inserts it before branches */
+static bool csel_of_itself(const struct eu_op *op)
+{
+    const struct eu_src *a = &op->src[0];
+
+    return same_source(a, &op->src[1]) && a->off == op->dst.off && a->type == op->dst.type &&
+           a->packed && op->dst.packed && !op->dst.indirect && !op->dst.null && !a->neg &&
+           !a->abs && !op->sat && !op->acc_wr;
+}
+
 static eu_handler select_compare(struct eu_op *op, bool flt)
 {
     int sign = flt ? 0 : common_sign(op), w = width_of(op), a, b;
@@ -1031,6 +1119,8 @@ static eu_handler select_compare(struct eu_op *op, bool flt)
 
     if (sign < 0 || k == K_NONE || op->opcode == OP_CMPN || op->dst.size > 4)
         return NULL;
+    if (!flt && op->cmod == CMOD_EQ && op->dst.null && same_source(&op->src[0], &op->src[1]))
+        return compare_same;
     op->kernel = loops[k];
     a = mode_of(op, 0);
     b = mode_of(op, 1);
@@ -1090,6 +1180,17 @@ static bool cmod_int_ok(const struct eu_op *op)
     return true;
 }
 
+static enum kernel divide_kernel(const struct eu_op *op)
+{
+    bool sign = op->src[0].type == T_D;
+
+    if (op->src[0].type != op->src[1].type)
+        return K_NONE;
+    if (op->fc == MATH_IQOT)
+        return sign ? K_idiv : K_udiv;
+    return op->fc == MATH_IREM ? (sign ? K_irem : K_urem) : K_NONE;
+}
+
 static enum kernel int_kernel(const struct eu_op *op)
 {
     bool na = op->src[0].neg, nb = op->src[1].neg;
@@ -1125,6 +1226,14 @@ static enum kernel int_kernel(const struct eu_op *op)
         return op->src[0].size == 4 ? K_ror : K_NONE;
     case OP_BFI2:
         return K_bfi2;
+    case OP_FBL:
+        return K_fbl;
+    case OP_LZD:
+        return op->src[0].size == 4 ? K_lzd : K_NONE;
+    case OP_CBIT:
+        return eu_type_is_signed(op->src[0].type) ? K_NONE : K_cbit;
+    case OP_MATH:
+        return divide_kernel(op);
     default:
         return K_NONE;
     }
@@ -1136,6 +1245,13 @@ static eu_handler select_accumulator(struct eu_op *op)
 
     if (op->cmod || op->sat || op->n > 16 || modified(op))
         return NULL;
+    if (op->opcode == OP_MUL || op->opcode == OP_MACH) {
+        int sign = common_sign(op);
+
+        if (sign < 0)
+            return NULL;
+        op->mul_signed = !sign;
+    }
     if (op->opcode == OP_MUL && base && !op->acc_wr && eu_is_acc0(op->dst.off))
         return staged_mul_acc;
     if (op->dst.acc || op->dst.size > 4)
@@ -1262,6 +1378,9 @@ static eu_handler select_copy(struct eu_op *op)
         h = NULL;
     else if (op->opcode == OP_SEL)
         h = select_sel(op, false);
+    else if (op->n == 1 && op->dst.size == 2 && op->put == PUT_STRIDE && !op->cmod && !op->sat &&
+             op->fetch[0] != FETCH_REGION)
+        h = op->fetch[0] == FETCH_IMM ? move_word_imm : move_word;
     else
         h = use(op, K_mov);
     op->dst.type = (uint8_t)type;
@@ -1272,6 +1391,11 @@ static eu_handler select_copy(struct eu_op *op)
 
 static eu_handler select_handler(struct eu_op *op)
 {
+    for (unsigned n = 0; n < 3; n++)
+        op->at[n] = op->src[n].off;
+    op->dst_at = op->dst.off;
+    if (op->opcode == OP_CSEL && csel_of_itself(op))
+        return nothing;
     /* a flag beyond the register's 32 bits */
     if ((op->flag & 16) + op->chan_off + op->n > 32 && (op->pred || op->cmod))
         return NULL;
@@ -1279,7 +1403,7 @@ static eu_handler select_handler(struct eu_op *op)
         return select_copy(op);
     if (op->exec == X_INT && op->opcode == OP_MOV && op->dst.type == T_F)
         return prepare_operands(op, false) ? select_conversion(op) : NULL;
-    if (op->exec == X_INT && op->opcode != OP_MATH)
+    if (op->exec == X_INT)
         return prepare_operands(op, false) ? select_int(op) : NULL;
     if (op->exec == X_F)
         return prepare_operands(op, true) ? select_float(op) : NULL;

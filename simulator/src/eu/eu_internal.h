@@ -90,11 +90,12 @@ struct eu_op {
     uint8_t flag_at;   /* the same for the first lane, less than 64 */
     uint32_t pred_xor; /* all ones: the predicate is inverted */
     uint32_t imm32;    /* immediate of FETCH_IMM */
+    uint32_t at[3], dst_at; /* operands, copies of what src and dst say */
     uint32_t keep[3], flip[3]; /* float modifiers: (bits & keep) ^ flip */
     eu_kernel kernel;
     uint8_t fetch[3], put, chunks, n;
     uint8_t opcode, format, fc, exec; /* exec: enum eu_exec */
-    bool sat, acc_wr, cmod_float;
+    bool sat, acc_wr, cmod_float, mul_signed;
     uint8_t cmod;
     bool wide;        /* 64-bit integer execution */
     bool special;     /* reads ce0, ip or tm0, or writes cr0 */

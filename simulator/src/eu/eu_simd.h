@@ -81,6 +81,33 @@ INLINE vu v_fma(vu a, vu b, vu c) /* a * b + c */
 #endif
 }
 
+/* 64-bit products of 32-bit lanes, shifted left and added to accumulators low and high. */
+INLINE void v_multiply_add(vu a, vu b, bool is_signed, unsigned shift, vu *low, vu *high)
+{
+#if defined(__AVX2__)
+    __m256i x = (__m256i)a, y = (__m256i)b, lo = (__m256i)*low, hi = (__m256i)*high, even, odd;
+    __m256i x1 = _mm256_srli_epi64(x, 32), y1 = _mm256_srli_epi64(y, 32);
+    __m256i acc_even = _mm256_blend_epi32(lo, _mm256_slli_epi64(hi, 32), 0xaa);
+    __m256i acc_odd = _mm256_blend_epi32(_mm256_srli_epi64(lo, 32), hi, 0xaa);
+
+    even = is_signed ? _mm256_mul_epi32(x, y) : _mm256_mul_epu32(x, y);
+    odd = is_signed ? _mm256_mul_epi32(x1, y1) : _mm256_mul_epu32(x1, y1);
+    even = _mm256_add_epi64(_mm256_slli_epi64(even, (int)shift), acc_even);
+    odd = _mm256_add_epi64(_mm256_slli_epi64(odd, (int)shift), acc_odd);
+    *low = (vu)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+    *high = (vu)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+#else
+    for (unsigned l = 0; l < 8; l++) {
+        uint64_t x = is_signed ? (uint64_t)(int64_t)(int32_t)a[l] : a[l];
+        uint64_t y = is_signed ? (uint64_t)(int64_t)(int32_t)b[l] : b[l];
+        uint64_t sum = (x * y << shift) + ((uint64_t)(*high)[l] << 32 | (*low)[l]);
+
+        (*low)[l] = (uint32_t)sum;
+        (*high)[l] = (uint32_t)(sum >> 32);
+    }
+#endif
+}
+
 INLINE vu v_shl(vu a, vu n)
 {
     return a << (n & 31);
