@@ -63,6 +63,7 @@ u32 i915_svm_caps(struct drm_i915_private *i915)
 		return 0;
 
 	return I915_SVM_CAP_RUNTIME | I915_SVM_CAP_SYSTEM | I915_SVM_CAP_MIRROR |
+		I915_SVM_CAP_USERPTR |
 		(i915_svm_devmem_possible(i915) ? I915_SVM_CAP_DEVMEM : 0);
 }
 

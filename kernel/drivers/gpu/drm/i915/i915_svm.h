@@ -13,6 +13,8 @@
 
 struct drm_device;
 struct drm_file;
+struct drm_i915_gem_exec_object2;
+struct drm_i915_gem_execbuffer2;
 struct drm_i915_gem_object;
 struct drm_i915_private;
 struct i915_address_space;
@@ -64,6 +66,15 @@ int i915_svm_exec_commit(struct i915_address_space *vm, struct i915_svm *svm,
 			 unsigned int *noreclaim);
 void i915_svm_exec_queued(unsigned int noreclaim);
 
+/* Userptr objects that SVM serves are no business of the submission. */
+int i915_svm_exec_filter(struct i915_svm *svm, struct drm_file *file,
+			 struct drm_i915_gem_execbuffer2 *args,
+			 struct drm_i915_gem_exec_object2 *exec,
+			 unsigned int batches);
+void i915_svm_exec_unfilter(struct drm_i915_gem_execbuffer2 *args,
+			    struct drm_i915_gem_exec_object2 *exec,
+			    unsigned int count);
+
 /* An object, locked, loses its memory, or is touched by the CPU. */
 void i915_svm_bo_unbind(struct drm_i915_gem_object *obj);
 void i915_svm_bo_cpu_fault(struct drm_i915_gem_object *obj);
@@ -109,6 +120,19 @@ static inline int i915_svm_exec_commit(struct i915_address_space *vm,
 }
 
 static inline void i915_svm_exec_queued(unsigned int noreclaim) {}
+
+static inline int i915_svm_exec_filter(struct i915_svm *svm, struct drm_file *file,
+				       struct drm_i915_gem_execbuffer2 *args,
+				       struct drm_i915_gem_exec_object2 *exec,
+				       unsigned int batches)
+{
+	return 0;
+}
+
+static inline void i915_svm_exec_unfilter(struct drm_i915_gem_execbuffer2 *args,
+					  struct drm_i915_gem_exec_object2 *exec,
+					  unsigned int count) {}
+
 static inline void i915_svm_bo_unbind(struct drm_i915_gem_object *obj) {}
 
 static inline void i915_svm_bo_cpu_fault(struct drm_i915_gem_object *obj) {}

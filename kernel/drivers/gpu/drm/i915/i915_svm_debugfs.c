@@ -33,6 +33,7 @@ static const char * const stat_names[] = {
 	[I915_SVM_STAT_WAITS] = "waits",
 	[I915_SVM_STAT_WAIT_NS] = "wait_ns",
 	[I915_SVM_STAT_BANS] = "bans",
+	[I915_SVM_STAT_USERPTRS] = "userptrs_served",
 };
 static_assert(ARRAY_SIZE(stat_names) == I915_SVM_STAT_COUNT);
 
