@@ -55,30 +55,58 @@ void places_close(void)
     device = NULL;
 }
 
-/* Calls fn for the heap and for every private anonymous mapping that is not a stack. */
-static void each_mapping(void (*fn)(void *start, size_t length, void *argument), void *argument)
+static struct mapping {
+    char *start;
+    size_t length;
+} * mappings;
+static size_t mapping_count;
+
+static bool add_mapping(char *start, size_t length)
+{
+    struct mapping *longer = realloc(mappings, (mapping_count + 1) * sizeof(*mappings));
+    if (!longer)
+        return false;
+    mappings = longer;
+    mappings[mapping_count++] = (struct mapping){start, length};
+    return true;
+}
+
+static bool holds_any(uintptr_t start, uintptr_t end, const void *const *pointers, int count)
+{
+    for (int i = 0; i < count; i++)
+        if ((uintptr_t)pointers[i] >= start && (uintptr_t)pointers[i] < end)
+            return true;
+    return false;
+}
+
+const char *places_remember(const void *const *pointers, int count)
 {
     FILE *maps = fopen("/proc/self/maps", "r");
     char *line = NULL;
     size_t capacity = 0;
-    while (maps && getline(&line, &capacity, maps) > 0) {
-        unsigned long start, end, inode;
-        char mode[5], name[16] = "";
-        if (sscanf(line, "%lx-%lx %4s %*s %*s %lu %15s", &start, &end, mode, &inode, name) < 4)
-            continue;
-        if (strcmp(mode, "rw-p") == 0 && !inode && (!*name || strcmp(name, "[heap]") == 0))
-            fn((void *)start, end - start, argument);
+    bool done = maps;
+    while (done && getline(&line, &capacity, maps) > 0) {
+        unsigned long start, end;
+        if (sscanf(line, "%lx-%lx", &start, &end) == 2 && holds_any(start, end, pointers, count))
+            done = add_mapping((char *)start, end - start);
     }
     free(line);
     if (maps)
         fclose(maps);
+    return done ? NULL : "cannot read /proc/self/maps";
+}
+
+static void each_mapping(void (*fn)(void *start, size_t length, void *argument), void *argument)
+{
+    for (size_t i = 0; i < mapping_count; i++)
+        fn(mappings[i].start, mappings[i].length, argument);
 }
 
 static void add_query(void *start, size_t length, void *argument)
 {
     struct place_sums *sums = argument;
     i915svm_range range;
-    if (i915svm_query(vm, start, length, &range) != I915SVM_OK || !range.bound)
+    if (i915svm_query(vm, start, length, &range) != I915SVM_OK)
         return;
     sums->bytes_system += range.bytes_system;
     sums->bytes_device += range.bytes_device;

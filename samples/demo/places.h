@@ -15,7 +15,11 @@ void places_before(void);
 const char *places_after(void);
 void places_close(void);
 
-/* Over all heap and anonymous memory of the process. */
+/*
+ * Remembers the mappings that hold these pointers: the data. NULL, or an error. The two below
+ * are about this memory.
+ */
+const char *places_remember(const void *const *pointers, int count);
 struct place_sums places_sum(void);
 /* Moves all of it; how many bytes did, and how many could not. */
 i915svm_prefetch_result places_prefetch(i915svm_location to);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* The layer on a kernel without SVM: what userptr can give, and NEO's own answers else. */
+#include "cl.hpp"
+
+#include <cstring>
+
+using Stock = OnStock;
+
+TEST_F(Stock, SaysWhatItHas)
+{
+    EXPECT_TRUE(cl().svm & CL_DEVICE_SVM_COARSE_GRAIN_BUFFER);
+    EXPECT_TRUE(cl().svm & CL_DEVICE_SVM_FINE_GRAIN_BUFFER);
+    EXPECT_FALSE(cl().svm & CL_DEVICE_SVM_FINE_GRAIN_SYSTEM);
+}
+
+TEST_F(Stock, MallocPointersAreRefusedByNeo)
+{
+    Memory memory = make(Kind::Malloc, 64);
+    Kernel increment("increment");
+    EXPECT_EQ(increment.pointer(0, memory.get()), CL_INVALID_ARG_VALUE);
+    cl_bool yes = CL_TRUE;
+    EXPECT_EQ(clSetKernelExecInfo(increment, CL_KERNEL_EXEC_INFO_SVM_FINE_GRAIN_SYSTEM, sizeof(yes),
+                                  &yes),
+              CL_INVALID_OPERATION);
+}
+
+TEST_F(Stock, FineGrainBuffersAreOneStorage)
+{
+    constexpr uint32_t count = 4096;
+    Memory memory = make(Kind::Fine, count * 4);
+    auto *data = static_cast<uint32_t *>(memory.get());
+    for (uint32_t i = 0; i < count; i++)
+        data[i] = i;
+    Kernel increment("increment");
+    ASSERT_EQ(increment.pointer(0, data), CL_SUCCESS);
+    ASSERT_EQ(increment.run(count), CL_SUCCESS);
+    for (uint32_t i = 0; i < count; i++)
+        ASSERT_EQ(data[i], i + 1);
+    ASSERT_EQ(increment.run(count), CL_SUCCESS);
+    EXPECT_EQ(data[count - 1], count + 1);
+}
+
+TEST_F(Stock, CoarseGrainBuffersAreNeos)
+{
+    Memory memory = make(Kind::Coarse, 4096);
+    auto *data = static_cast<uint32_t *>(memory.get());
+    cl_command_queue queue = cl().in_order;
+    ASSERT_EQ(clEnqueueSVMMap(queue, CL_TRUE, CL_MAP_WRITE, data, 4096, 0, nullptr, nullptr),
+              CL_SUCCESS);
+    memset(data, 0, 4096);
+    ASSERT_EQ(clEnqueueSVMUnmap(queue, data, 0, nullptr, nullptr), CL_SUCCESS);
+    Kernel increment("increment");
+    ASSERT_EQ(increment.pointer(0, data), CL_SUCCESS);
+    ASSERT_EQ(increment.run(1024), CL_SUCCESS);
+    ASSERT_EQ(clEnqueueSVMMap(queue, CL_TRUE, CL_MAP_READ, data, 4096, 0, nullptr, nullptr),
+              CL_SUCCESS);
+    EXPECT_EQ(data[1023], 1u);
+    ASSERT_EQ(clEnqueueSVMUnmap(queue, data, 0, nullptr, nullptr), CL_SUCCESS);
+    EXPECT_EQ(clFinish(queue), CL_SUCCESS);
+}
