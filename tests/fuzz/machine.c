@@ -168,6 +168,7 @@ static struct machine *create(void)
     m.ggtt = map_file(dg1_ggtt_fd(m.dg1), DG1_GGTT_SIZE);
     m.ram = map_file(m.ram_fd, RAM_SIZE);
     m.batch = arena(&m, AT_BATCH);
+    m.local = arena(&m, AT_LOCAL);
     make_arena(&m);
     return &m;
 }

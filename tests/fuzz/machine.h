@@ -37,7 +37,7 @@ struct machine {
     uint8_t *lmem, *ram;
     uint64_t *ggtt;
     int ram_fd;
-    uint8_t *batch; /* in local memory */
+    uint8_t *batch, *local; /* what lies at VA_BATCH and VA_LOCAL */
 };
 
 struct machine *machine_get(void); /* created at the first call; aborts on failure */
