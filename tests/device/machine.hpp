@@ -94,6 +94,7 @@ class Machine {
     // Serve the interrupt as i915 does; returns the identity bits of (class << 16 | bits).
     std::vector<uint32_t> serve_interrupts();
     void reset_engine(uint32_t base);
+    uint32_t *status_page(uint32_t base) { return hwsp(base).page.dw; }
 
     struct dg1 *dev = nullptr;
     uint8_t *lmem = nullptr, *system = nullptr;

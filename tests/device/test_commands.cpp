@@ -43,6 +43,13 @@ class Commands : public ::testing::TestWithParam<uint32_t> {
     Context context{m, base, 1, &space};
 };
 
+class RenderCommands : public Commands
+{
+};
+class CopyCommands : public Commands
+{
+};
+
 void put(uint32_t *to, const std::vector<uint32_t> &commands)
 {
     std::copy(commands.begin(), commands.end(), to);
@@ -59,6 +66,9 @@ std::vector<uint32_t> load(uint32_t reg, uint32_t value) { return {MI_LRI1, reg,
 
 INSTANTIATE_TEST_SUITE_P(Engine, Commands, ::testing::Values(RCS, BCS),
                          [](const auto &info) { return info.param == RCS ? "rcs0" : "bcs0"; });
+
+INSTANTIATE_TEST_SUITE_P(Engine, RenderCommands, ::testing::Values(RCS), [](const auto &) { return "rcs0"; });
+INSTANTIATE_TEST_SUITE_P(Engine, CopyCommands, ::testing::Values(BCS), [](const auto &) { return "bcs0"; });
 
 TEST_P(Commands, StoreQwordsThroughPpgtt)
 {
@@ -89,6 +99,16 @@ TEST_P(Commands, RegistersMoveBetweenMemoryAndEachOther)
                          std::vector<uint32_t>{mi(0x2a, 1), gpr(1), gpr(2)} +     // LRR
                          std::vector<uint32_t>{MI_SRM, gpr(2), data_va + 4, 0}));
     EXPECT_EQ(data.dw[1], 0x1234u);
+}
+
+TEST_P(Commands, PredicatedBatchStartFollowsResult1)
+{
+    put(batch.dw + PAGE / 4, {MI_STORE_DWORD, data_va, 0, 1, MI_BATCH_END});
+    auto start = std::vector<uint32_t>{MI_BATCH_START | PPGTT | 1u << 15, batch_va + PAGE, 0};
+    ASSERT_TRUE(run_user(load(base + 0x418, 1) + load(base + 0x41c, 0) + start));
+    EXPECT_EQ(data.dw[0], 0u);
+    ASSERT_TRUE(run_user(load(base + 0x418, 0) + load(base + 0x41c, 1) + start));
+    EXPECT_EQ(data.dw[0], 1u);
 }
 
 TEST_P(Commands, CsMmioBitAddsTheEngineBase)
@@ -166,20 +186,18 @@ TEST_P(Commands, ChainedBatchReturnsToTheRing)
     EXPECT_EQ(data.dw[1], 0u);
 }
 
-TEST_P(Commands, FlushWritesItsImmediate)
+TEST_P(CopyCommands, FlushWritesItsImmediate)
 {
-    if (base != BCS)
-        GTEST_SKIP() << "MI_FLUSH_DW belongs to the copy engine here";
     ASSERT_TRUE(run({mi(0x26, 2) | 1u << 14, data.ggtt | 4, 0, 0x77, MI_NOOP}));
     EXPECT_EQ(data.dw[0], 0x77u);
     ASSERT_TRUE(run({mi(0x26, 2) | 1u << 14 | 1u << 21, 0x34 * 4, 0, 0x78, MI_NOOP}));
     EXPECT_EQ(context.state.dw[0x34], 0x78u);
+    ASSERT_TRUE(run({mi(0x26, 2) | 1u << 14 | 1u << 21, 0x100 * 4 | 4, 0, 0x79, MI_NOOP}));
+    EXPECT_EQ(m.status_page(base)[0x100], 0x79u);
 }
 
-TEST_P(Commands, PipeControlPostSync)
+TEST_P(RenderCommands, PipeControlPostSync)
 {
-    if (base != RCS)
-        GTEST_SKIP() << "PIPE_CONTROL is the render engine's";
     ASSERT_TRUE(run({0x7a000004, 1u << 14 | 1u << 24, data.ggtt, 0, 0x11, 0x22}));
     EXPECT_EQ(data.dw[0], 0x11u);
     EXPECT_EQ(data.dw[1], 0x22u);
@@ -187,6 +205,8 @@ TEST_P(Commands, PipeControlPostSync)
     EXPECT_NE(data.dw[0], 0x11u);
     ASSERT_TRUE(run({0x7a000004, 1u << 14 | 1u << 21, 0x34 * 4, 0, 0x33, 0}));
     EXPECT_EQ(context.state.dw[0x34], 0x33u);
+    ASSERT_TRUE(run({0x7a000004, 1u << 14 | 1u << 21 | 1u << 24, 0x100 * 4, 0, 0x44, 0}));
+    EXPECT_EQ(m.status_page(base)[0x100], 0x44u);
 }
 
 TEST_P(Commands, UserBatchCannotWriteThroughTheGgtt)

@@ -51,6 +51,8 @@ struct dg1 {
     struct dg1_config config;
     FILE *log;
     pthread_mutex_t log_lock;
+    uint64_t log_earned_us;
+    unsigned log_spent, log_dropped;
     struct mem *mem;
     struct mmu *mmu;
     struct gpgpu *gpgpu;

@@ -22,6 +22,7 @@
 #define NO_VIDEO_ENGINES 0x000f00ffu
 /* GUC_STATUS bit 0, GS_MIA_IN_RESET: the microcontroller is held in reset. */
 #define GUC_IN_RESET 1
+#define ALL_DONE 0xffffffffu
 #define LMEM_INITIALISED (1u << 7) /* GU_CNTL LMEM_INIT: boot firmware has trained the memory */
 
 const struct reg_def reg_table_global[] = {
@@ -125,6 +126,16 @@ const struct reg_def reg_table_global[] = {
     MASKED(0x7300, 2, "GEN11_COMMON_SLICE_CHICKEN3"), /* 0x7304 */
     MASKED(0xe18c, 1, "GEN9_ROW_CHICKEN"),
     MASKED(0xe4f4, 1, "GEN9_ROW_CHICKEN4"),
+
+    /* What error captures read: every unit reports that it is done */
+    CONST(0x43f4, "GEN12_AUX_ERR_DBG", 0),
+    CONST(0xcf68, "GEN12_GAM_DONE", ALL_DONE),
+    CONST(0x7100, "GEN7_SC_INSTDONE", ALL_DONE),
+    CONST(0x7104, "GEN12_SC_INSTDONE_EXTRA", ALL_DONE),
+    CONST(0x7108, "GEN12_SC_INSTDONE_EXTRA2", ALL_DONE),
+    CONST(0xe160, "GEN7_SAMPLER_INSTDONE", ALL_DONE),
+    CONST(0xe164, "GEN7_ROW_INSTDONE", ALL_DONE),
+    CONST(0x4446c, "GEN8_DE_MISC_IER", 0),
 
     /* The render engine's own */
     PLAIN(0x2310, 18, "pipeline statistics (PRM)"), /* users may read them, see tgl_whitelist_build */

@@ -133,6 +133,7 @@ extern const unsigned reg_table_engine_count;
 #define RING_PREDICATE_SRC1   0x408
 #define RING_PREDICATE_DATA   0x410
 #define RING_PREDICATE_RESULT 0x418
+#define RING_PREDICATE_RESULT_1 0x41c
 #define RING_NONPRIV          0x4d0 /* RING_FORCE_TO_NONPRIV, 12 slots */
 #define RING_NONPRIV_SLOTS    12
 #define RING_ELSQ             0x510

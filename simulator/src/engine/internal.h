@@ -127,6 +127,12 @@ static inline unsigned desc_id(uint64_t desc)
     return (unsigned)(desc >> 37) & 0x7ff;
 }
 
+/* GGTT address of what "store data index" means: the engine's status page, or the context's own. */
+static inline uint64_t status_page(const struct engine *e, bool global)
+{
+    return global ? engine_get(e, RING_HWS_PGA) & 0xfffff000u : desc_lrca(e->current);
+}
+
 /* context.c: the context image. False when the image cannot be reached (fault recorded). */
 bool context_restore(struct engine *e, uint64_t desc);
 bool context_save(struct engine *e, uint64_t desc);

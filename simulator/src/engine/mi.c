@@ -125,7 +125,8 @@ static enum cs_result batch_start(struct engine *e, unsigned ndw)
         cs_error(&e->env, "MI_BATCH_BUFFER_START of %u dwords", ndw);
         return CS_ERROR;
     }
-    if ((header & BBS_PREDICATE) && !(engine_get(e, RING_PREDICATE_RESULT) & 1))
+    /* Not MI_PREDICATE's result but the register beside it (i915_perf.c, alloc_noa_wait()). */
+    if ((header & BBS_PREDICATE) && !(engine_get(e, RING_PREDICATE_RESULT_1) & 1))
         return CS_DONE;
     struct level next = {.addr = address(cs->dw + 1), .ppgtt = header & BBS_PPGTT};
     next.privileged = !next.ppgtt;
@@ -309,11 +310,15 @@ static enum cs_result store_data_imm(struct engine *e, unsigned ndw)
     return store(e, ggtt, address(dw + 1), dw + 3, ndw - 3, "MI_STORE_DATA_IMM") ? CS_DONE : CS_ERROR;
 }
 
-/* Into the running context's own status page. */
+#define INDEX_PER_PROCESS (1u << 21)
+
 static enum cs_result store_data_index(struct engine *e, unsigned ndw)
 {
     const uint32_t *dw = e->cs.dw;
-    uint64_t at = desc_lrca(e->current) + (dw[1] & 0xffc);
+    bool global = !(dw[0] & INDEX_PER_PROCESS);
+    uint64_t at = status_page(e, global) + (dw[1] & 0xffc);
+    if (!privilege_ggtt(e, global, "MI_STORE_DATA_INDEX"))
+        return CS_DONE;
     if (ndw < 3) {
         cs_error(&e->env, "MI_STORE_DATA_INDEX of %u dwords", ndw);
         return CS_ERROR;
@@ -423,14 +428,16 @@ static enum cs_result store_register_mem(struct engine *e, unsigned ndw)
 static bool flush_post_sync(struct engine *e, unsigned ndw, unsigned op)
 {
     const uint32_t *dw = e->cs.dw;
-    bool index = dw[0] & FLUSH_STORE_INDEX, ggtt = index || (dw[1] & FLUSH_USE_GGTT);
+    bool ggtt = dw[1] & FLUSH_USE_GGTT;
     uint64_t addr = (uint64_t)(dw[2] & 0xffff) << 32 | (dw[1] & FLUSH_ADDR_LOW);
     uint64_t now = clock_ticks();
     uint32_t time[2] = {(uint32_t)now, (uint32_t)(now >> 32)};
-    if (index)
-        addr = desc_lrca(e->current) + (dw[1] & 0xff8);
-    else if (!privilege_ggtt(e, ggtt, "MI_FLUSH_DW"))
+    if (!privilege_ggtt(e, ggtt, "MI_FLUSH_DW"))
         return true;
+    if (dw[0] & FLUSH_STORE_INDEX) {
+        addr = status_page(e, ggtt) + (dw[1] & 0xff8);
+        ggtt = true;
+    }
     if (op == FLUSH_POST_SYNC_TIME)
         return store(e, ggtt, addr, time, 2, "MI_FLUSH_DW");
     return store(e, ggtt, addr, dw + 3, ndw > 4 ? 2 : 1, "MI_FLUSH_DW");

@@ -36,11 +36,11 @@ static bool post_sync(struct engine *e, enum post_sync op)
     const uint32_t *dw = e->cs.dw;
     uint64_t addr = (uint64_t)(dw[3] & 0xffff) << 32 | (dw[2] & ADDRESS_LOW);
     bool ggtt = dw[1] & GLOBAL_GTT;
-    if (dw[1] & STORE_DATA_INDEX) { /* into the context's own status page */
-        addr = desc_lrca(e->current) + (dw[2] & 0xff8);
-        ggtt = true;
-    } else if (!privilege_ggtt(e, ggtt, "PIPE_CONTROL")) {
+    if (!privilege_ggtt(e, ggtt, "PIPE_CONTROL"))
         return true;
+    if (dw[1] & STORE_DATA_INDEX) {
+        addr = status_page(e, ggtt) + (dw[2] & 0xff8);
+        ggtt = true;
     }
     uint64_t *to = cs_mem_ptr(e, ggtt, addr, 8, true, "PIPE_CONTROL post-sync");
     if (!to)
