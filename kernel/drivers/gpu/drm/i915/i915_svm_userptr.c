@@ -51,11 +51,17 @@ static bool is_batch(const struct drm_i915_gem_execbuffer2 *args, unsigned int i
 		i >= args->buffer_count - batches;
 }
 
-/* Is all of it bound, and to the CPU's memory? */
+/*
+ * Is all of it bound, and to the CPU's memory? A mirrored process has bound whatever there is:
+ * an object over holes, as the runtimes use to announce a stretch of addresses, adds nothing.
+ */
 static bool covered(struct i915_svm *svm, u64 start, u64 end)
 {
 	struct i915_svm_range *range = NULL;
 	u64 pos = start;
+
+	if (svm->mirror)
+		return true;
 
 	while ((range = i915_svm_range_next(svm, range, start, end))) {
 		if (range->it.start > pos || range->obj)
