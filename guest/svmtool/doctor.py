@@ -5,7 +5,7 @@ import platform
 import shutil
 from pathlib import Path
 
-from . import hostpkgs, image, kernel, mirror, paths, qemu, store
+from . import build, hostpkgs, image, kernel, mirror, paths, qemu, store
 from .ui import SvmError
 
 
@@ -26,11 +26,12 @@ def _size(folder):
 
 def _host():
     try:
-        release = dict(line.rstrip().split("=", 1) for line in open("/etc/os-release", encoding="utf-8") if "=" in line)
+        text = Path("/etc/os-release").read_text(encoding="utf-8")
     except OSError:
-        release = {}
-    name = release.get("PRETTY_NAME", "unknown").strip('"')
-    known = release.get("ID") == "debian" and release.get("VERSION_ID", "").strip('"') in ("12", "13")
+        text = ""
+    name = next((line.split("=", 1)[1].strip('"') for line in text.splitlines()
+                 if line.startswith("PRETTY_NAME=")), "unknown")
+    known = hostpkgs.DEBIAN in (12, 13)
     _line("host", f"{name}, {platform.machine()}, {os.cpu_count()} CPUs"
           + ("" if known and platform.machine() == "x86_64" else " (made for Debian 12 or 13 on x86-64)"))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
@@ -42,7 +43,7 @@ def _host():
 def _packages():
     ok = True
     for need, why in (("tree", "QEMU and image"), ("image", "image"), ("init", "guest's init"),
-                      ("build", "project's build"), ("kernel", "kernels fast and debug"),
+                      *((("build", "project's build"),) if not build.private_toolchain() else ()), ("kernel", "kernels fast and debug"),
                       ("stock", "kernel stock")):
         gone = hostpkgs.missing(need)
         ok = ok and not gone

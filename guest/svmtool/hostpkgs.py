@@ -7,6 +7,21 @@ from pathlib import Path
 
 from .ui import SvmError, step
 
+
+
+def _debian_release():
+    """12, 13, …; 0 when this is no Debian."""
+    try:
+        text = Path("/etc/os-release").read_text(encoding="utf-8")
+    except OSError:
+        return 0
+    fields = dict(line.replace('"', "").split("=", 1) for line in text.splitlines() if "=" in line)
+    number = fields.get("VERSION_ID", "0")
+    return int(number) if fields.get("ID") == "debian" and number.isdigit() else 0
+
+
+DEBIAN = _debian_release()
+
 # What a step needs: Debian package -> how to see that it is there (a program, or a file).
 NEEDS = {
     "tree": {  # unpacking Debian trees: private QEMU, guest image
@@ -31,9 +46,10 @@ NEEDS = {
         "ocl-icd-opencl-dev": "/usr/lib/x86_64-linux-gnu/libOpenCL.so",
         "libze-dev": "/usr/include/level_zero/ze_api.h",
         "intel-opencl-icd": "/usr/lib/x86_64-linux-gnu/intel-opencl/libigdrcl.so",
-        "ocloc": "ocloc",
-        "clang-14": "clang-14",
+        # NEO's compiler, for the samples' kernels: a package of its own from Debian 13 on.
+        **({"intel-ocloc": "ocloc"} if DEBIAN >= 13 else {}),
     },
+    "fuzz": {"clang": "clang"},
 }
 
 

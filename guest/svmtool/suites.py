@@ -43,7 +43,7 @@ class Suite:
 
 
 _SUITE_KEYS = {"description", "where", "kernel", "timeout", "default", "guest", "program", "exception",
-               "mock", "live", "needs", "env", "bench"}
+               "mock", "live", "needs", "env", "bench", "host"}
 _PROGRAM_KEYS = {"name", "target", "path", "kind", "args", "env", "timeout", "guest", "needs", "where", "group"}
 _GUEST_KEYS = {"lmem", "mem", "smp", "i915", "append", "gpu", "kernel"}
 

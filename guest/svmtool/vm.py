@@ -70,6 +70,10 @@ def new_run_folder():
     return Path(tempfile.mkdtemp(prefix=time.strftime("%m%d-%H%M%S-"), dir=runs))
 
 
+def _build_is_in_tree():
+    return paths.TREE in paths.BUILD.parents
+
+
 class Guest:
     def __init__(self, artefacts, options, accel):
         self.a, self.o, self.accel = artefacts, options, accel
@@ -129,6 +133,9 @@ class Guest:
                 "-device", "virtio-9p-pci,fsdev=tree,mount_tag=tree",
                 "-fsdev", f"local,id=out,path={paths.make(paths.OUT)},security_model=none,multidevs=remap",
                 "-device", "virtio-9p-pci,fsdev=out,mount_tag=out"]
+        if not _build_is_in_tree():
+            argv += ["-fsdev", f"local,id=build,path={paths.make(paths.BUILD)},security_model=none,readonly=on",
+                     "-device", "virtio-9p-pci,fsdev=build,mount_tag=build"]
         if self.accel == "kvm":
             argv += ["-accel", "kvm"]
         else:
@@ -142,6 +149,8 @@ class Guest:
                "TERM": os.environ.get("TERM", "linux"), **o.env}
         items = [f"mount=tree:ro:{paths.TREE}", f"mount=out:rw:{paths.OUT}",
                  f"cwd={o.cwd or paths.TREE}", f"gpu={int(o.gpu and o.load_gpu)}", f"tty={int(o.tty)}"]
+        if not _build_is_in_tree():
+            items.append(f"mount=build:ro:{paths.BUILD}")
         if o.i915:
             items.append(f"i915={o.i915}")
         if o.tty:
