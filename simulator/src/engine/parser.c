@@ -16,6 +16,7 @@
 /* GFX sub-types, bits 28:27. */
 #define SUB_SINGLE 1 /* PIPELINE_SELECT and others: one dword, no length field */
 #define SUB_MEDIA  2 /* 16-bit length field */
+#define GPGPU_WALKER_HEADER 0x7105 /* header bits 31:16 */
 #define PIPE_CONTROL_HEADER 0x7a00u /* bits 31:16 */
 
 /* --- Memory --- */
@@ -145,8 +146,8 @@ static unsigned gfx_length(uint32_t header)
     switch (header >> 27 & 3) {
     case SUB_SINGLE:
         return 1;
-    case SUB_MEDIA:
-        return (header & 0xffff) + 2;
+    case SUB_MEDIA: /* the walker has flags above its length */
+        return (header >> 16 == GPGPU_WALKER_HEADER ? header & 0xff : header & 0xffff) + 2;
     default:
         return (header & 0xff) + 2;
     }
