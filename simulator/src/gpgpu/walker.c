@@ -14,6 +14,9 @@
 #define MI_PREDICATE_RESULT 0x2418u
 
 /* SLM size code of the interface descriptor: 0 none, 1 = 1 KiB, ... 7 = 64 KiB (Gen9 and later). */
+#define SLM_CODE(idd) ((idd)[6] >> 16 & 0x1f)
+#define SLM_CODE_MAX  7u
+
 static uint32_t slm_bytes(uint32_t code)
 {
     return code ? 512u << code : 0;
@@ -53,6 +56,11 @@ static bool read_shape(struct gp_job *job, const uint32_t *dw, const uint32_t *i
         cs_error(job->env, "GPGPU_WALKER: SIMD size code 3 is reserved");
         return false;
     }
+    if (SLM_CODE(idd) > SLM_CODE_MAX) {
+        cs_error(job->env, "GPGPU_WALKER: shared local memory size code %u is reserved",
+                 SLM_CODE(idd));
+        return false;
+    }
     if (job->threads_per_group == 0 || job->threads_per_group > GP_MAX_GROUP_THREADS ||
         job->width * job->height * depth != job->threads_per_group) {
         cs_error(job->env,
@@ -71,7 +79,7 @@ static void read_descriptor(struct gp_job *job, const uint32_t *idd)
     job->alt_float = idd[2] >> 16 & 1;
     job->sampler_state = idd[3] & ~0x1fu;
     job->binding_table = idd[4] & 0xffe0;
-    job->slm_bytes = slm_bytes(idd[6] >> 16 & 0x1f);
+    job->slm_bytes = slm_bytes(SLM_CODE(idd));
     job->rounding = idd[6] >> 22 & 3;
     job->cross_bytes = (size_t)(idd[7] & 0xff) * GP_GRF_BYTES;
     job->thread_bytes = (size_t)(idd[5] >> 16) * GP_GRF_BYTES;
