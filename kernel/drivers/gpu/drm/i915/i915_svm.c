@@ -117,6 +117,7 @@ static struct i915_svm *svm_create(struct i915_address_space *vm)
 	INIT_WORK(&svm->ban_work, i915_svm_ban_work);
 	xa_init(&svm->chunks);
 	svm->ranges = RB_ROOT_CACHED;
+	svm->advice = RB_ROOT_CACHED;
 	svm->granule = SZ_2M;
 	svm->populate_limit = DEFAULT_POPULATE_LIMIT;
 	svm->mm_seq = 1;
@@ -202,9 +203,12 @@ static int svm_disable(struct i915_svm *svm)
 	err = i915_svm_range_unbind(svm, 0, svm->vm->total, true);
 	if (!err)
 		err = i915_svm_range_unbind(svm, 0, svm->vm->total, false);
-	if (!err)
-		svm->enabled = false;
-	return err;
+	if (err)
+		return err;
+
+	i915_svm_advice_clear(svm);
+	svm->enabled = false;
+	return 0;
 }
 
 static int svm_enable(struct i915_svm *svm, bool mirror)
@@ -337,6 +341,7 @@ void i915_svm_vm_release(struct i915_address_space *vm)
 
 	mutex_lock(&svm->mutex);
 	i915_svm_range_unbind_all(svm);
+	i915_svm_advice_clear(svm);
 	mutex_unlock(&svm->mutex);
 
 	cancel_work_sync(&svm->ban_work);

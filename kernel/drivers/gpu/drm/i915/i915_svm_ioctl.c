@@ -490,24 +490,32 @@ out_vm:
 static int prefetch_pages(struct i915_svm *svm, u32 region, u64 start, u64 end,
 			  struct i915_svm_migrated *out)
 {
-	struct i915_svm_migrated one = {};
 	struct i915_svm_devmem *dm;
+	u64 next;
 	int err;
 
 	dm = i915_svm_devmem_get(svm->vm->i915);
 	if (IS_ERR(dm))
 		return dm == ERR_PTR(-ENODEV) ? -EOPNOTSUPP : PTR_ERR(dm);
 
-	err = i915_svm_migrate_range(dm, svm->mm, start, end,
-				     region == I915_SVM_REGION_LOCAL,
-				     svm->granule, svm->copy_mode, &one);
-	out->moved += one.moved;
-	out->already += one.already;
-	out->failed_unmapped += one.failed_unmapped;
-	out->failed_type += one.failed_type;
-	out->failed_busy += one.failed_busy;
-	out->failed_memory += one.failed_memory;
-	out->absent += one.absent;
+	for (err = 0; start < end && !err; start = next) {
+		struct i915_svm_migrated one = {};
+		struct i915_svm_advice a;
+
+		next = end;
+		i915_svm_advice_at(svm, start, &next, &a);
+		err = i915_svm_migrate_range(dm, svm->mm, start, next,
+					     region == I915_SVM_REGION_LOCAL,
+					     a.granule, svm->copy_mode, &one);
+		out->moved += one.moved;
+		out->already += one.already;
+		out->failed_unmapped += one.failed_unmapped;
+		out->failed_type += one.failed_type;
+		out->failed_busy += one.failed_busy;
+		out->failed_memory += one.failed_memory;
+		out->absent += one.absent;
+	}
+
 	return err;
 }
 
@@ -607,9 +615,50 @@ int i915_svm_prefetch_ioctl(struct drm_device *dev, void *data, struct drm_file 
 	return err;
 }
 
+static bool advice_valid(u32 attribute, u64 value)
+{
+	switch (attribute) {
+	case I915_SVM_ADVISE_PREFERRED_LOCATION:
+		return value == I915_SVM_REGION_SYSTEM ||
+			value == I915_SVM_REGION_LOCAL || value == ~0ull;
+	case I915_SVM_ADVISE_KEEP_IN_PLACE:
+		return value <= 1;
+	case I915_SVM_ADVISE_GRANULE:
+		return !value || value == SZ_4K || value == SZ_64K || value == SZ_2M;
+	default:
+		return false;
+	}
+}
+
 int i915_svm_advise_ioctl(struct drm_device *dev, void *data, struct drm_file *file)
 {
-	return -EOPNOTSUPP; /* likewise */
+	struct drm_i915_gem_vm_advise *args = data;
+	struct i915_address_space *vm;
+	struct i915_svm *svm;
+	u64 start, end;
+	int err;
+
+	if (memchr_inv(args->rsvd, 0, sizeof(args->rsvd)) ||
+	    !advice_valid(args->attribute, args->value))
+		return -EINVAL;
+
+	vm = vm_lookup(file, args->vm_id);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+
+	svm = svm_lock(vm);
+	if (IS_ERR(svm)) {
+		err = PTR_ERR(svm);
+	} else {
+		err = round_out(vm, args->start, args->length, &start, &end);
+		if (!err)
+			err = i915_svm_advise(svm, start, end, args->attribute,
+					      args->value);
+		mutex_unlock(&svm->mutex);
+	}
+	i915_vm_put(vm);
+
+	return err;
 }
 
 int i915_svm_query_ioctl(struct drm_device *dev, void *data, struct drm_file *file)

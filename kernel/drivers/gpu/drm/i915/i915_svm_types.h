@@ -131,6 +131,16 @@ struct i915_svm_range {
 	unsigned int obj_seq_seen;
 };
 
+#define I915_SVM_NO_PREFERENCE	U32_MAX
+
+/* What the user would like for a stretch of addresses. */
+struct i915_svm_advice {
+	struct interval_tree_node it;
+	u32 preferred; /* I915_SVM_REGION_* or I915_SVM_NO_PREFERENCE */
+	bool keep;
+	u64 granule; /* 0: the VM's */
+};
+
 /* What validation collects for one block before it is entered. */
 struct i915_svm_pending {
 	/* CPU pages to look at */
@@ -159,6 +169,10 @@ struct i915_svm {
 	u64 granule;
 	u64 populate_limit;
 	u64 copy_mode;
+
+	/** @advice: see i915_svm_advice.c; svm->mutex */
+	struct rb_root_cached advice;
+	unsigned int num_advice;
 
 	struct rb_root_cached ranges;
 	u64 bound_bytes;
@@ -251,6 +265,14 @@ bool i915_svm_block_zap(struct i915_svm *svm, struct i915_svm_block *block,
 void i915_svm_flush_tlb(struct i915_svm *svm);
 
 bool i915_svm_take_away(struct i915_svm *svm, u64 start, u64 last);
+
+/* i915_svm_advice.c */
+int i915_svm_advise(struct i915_svm *svm, u64 start, u64 end, u32 attribute,
+		    u64 value);
+void i915_svm_advice_at(struct i915_svm *svm, u64 start, u64 *end,
+			struct i915_svm_advice *out);
+void i915_svm_advice_follow(struct i915_svm *svm, u64 start, u64 end);
+void i915_svm_advice_clear(struct i915_svm *svm);
 
 /* i915_svm_bo.c */
 void i915_svm_bo_attach(struct i915_svm_range *range);

@@ -476,6 +476,8 @@ static int validate_block(struct i915_svm *svm, struct i915_svm_block *block)
 	if (!p)
 		return -ENOMEM;
 
+	i915_svm_advice_follow(svm, block->start, block->start + I915_SVM_BLOCK_SIZE);
+
 	do {
 		err = try_block(svm, block, chunk, p);
 		if (err && fatal_signal_pending(current))
