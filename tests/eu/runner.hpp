@@ -53,7 +53,7 @@ class Runner
     const ZebinKernel &kernel;
     eu_program *program;
     eu_env env{};
-    std::vector<uint8_t> cross;    // cross-thread data
+    std::vector<uint8_t> cross;     // cross-thread data
     std::vector<uint8_t *> surface; // by binding table index
     std::vector<uint8_t> slm;
     unsigned waiting = 0, arrived = 0, generation = 0;

@@ -69,20 +69,19 @@ template <class T> static void binaryInt(const char *type, const char *expr, T (
             "; }",
         {a, b, c});
     for (unsigned i = 0; i < Items; i++)
-        EXPECT_EQ(c[i], f(a[i], b[i])) << type << ' ' << expr << " item " << i << " of " << +a[i]
-                                       << ", " << +b[i];
+        EXPECT_EQ(c[i], f(a[i], b[i]))
+            << type << ' ' << expr << " item " << i << " of " << +a[i] << ", " << +b[i];
 }
 
-#define INT_CASE(name, type, cl, expr, ...)                                                        \
-    TEST(Integer, name)                                                                            \
-    {                                                                                              \
-        binaryInt<type>(cl, expr, [](type x, type y) -> type { __VA_ARGS__; });                    \
+#define INT_CASE(name, type, cl, expr, ...)                                     \
+    TEST(Integer, name)                                                         \
+    {                                                                           \
+        binaryInt<type>(cl, expr, [](type x, type y) -> type { __VA_ARGS__; }); \
     }
 
 INT_CASE(MulInt, int, "int", "x * y", return int(unsigned(x) * unsigned(y)))
 INT_CASE(MulHiInt, int, "int", "mul_hi(x, y)", return int((int64_t(x) * y) >> 32))
-INT_CASE(MulHiUint, uint32_t, "uint", "mul_hi(x, y)",
-         return uint32_t((uint64_t(x) * y) >> 32))
+INT_CASE(MulHiUint, uint32_t, "uint", "mul_hi(x, y)", return uint32_t((uint64_t(x) * y) >> 32))
 INT_CASE(DivInt, int, "int", "x / y", return y == -1 ? int(0u - unsigned(x)) : x / y)
 INT_CASE(RemInt, int, "int", "x % y", return y == -1 ? 0 : x % y)
 INT_CASE(DivUint, uint32_t, "uint", "x / y", return x / y)
@@ -97,20 +96,20 @@ INT_CASE(Clz, uint32_t, "uint", "clz(x) + popcount(y)",
 INT_CASE(Rotate, uint32_t, "uint", "rotate(x, y)",
          return x << (y & 31) | (y & 31 ? x >> (32 - (y & 31)) : 0))
 INT_CASE(AddSat, int, "int", "add_sat(x, y)", int64_t s = int64_t(x) + y;
-         return s > INT32_MAX ? INT32_MAX : s < INT32_MIN ? INT32_MIN : int(s))
+         return s > INT32_MAX   ? INT32_MAX
+                : s < INT32_MIN ? INT32_MIN
+                                : int(s))
 INT_CASE(SubSatUint, uint32_t, "uint", "sub_sat(x, y)", return x < y ? 0 : x - y)
 INT_CASE(HaddInt, int, "int", "hadd(x, y) ^ rhadd(x, y)",
          return int((int64_t(x) + y) >> 1) ^ int((int64_t(x) + y + 1) >> 1))
 INT_CASE(MinMax, int, "int", "min(x, y) ^ (max(x, 5) + 3)",
          return (x < y ? x : y) ^ int(unsigned(x > 5 ? x : 5) + 3))
 INT_CASE(AbsDiff, uint32_t, "uint", "abs_diff(x, y)", return x > y ? x - y : y - x)
-INT_CASE(Select, int, "int", "x > y ? x : (x < 10 ? y : 7)",
-         return x > y ? x : (x < 10 ? y : 7))
+INT_CASE(Select, int, "int", "x > y ? x : (x < 10 ? y : 7)", return x > y ? x : (x < 10 ? y : 7))
 INT_CASE(MulLong, int64_t, "long", "x * y", return int64_t(uint64_t(x) * uint64_t(y)))
 INT_CASE(AddLong, int64_t, "long", "x + y - (x ^ y)",
          return int64_t(uint64_t(x) + uint64_t(y) - uint64_t(x ^ y)))
-INT_CASE(DivLong, int64_t, "long", "x / y",
-         return y == -1 ? int64_t(0 - uint64_t(x)) : x / y)
+INT_CASE(DivLong, int64_t, "long", "x / y", return y == -1 ? int64_t(0 - uint64_t(x)) : x / y)
 INT_CASE(RemUlong, uint64_t, "ulong", "x % y", return x % y)
 INT_CASE(DivUlong, uint64_t, "ulong", "x / y", return x / y)
 INT_CASE(ShiftLong, int64_t, "long", "(x << (y & 63)) ^ (x >> (y & 63))",
@@ -119,12 +118,15 @@ INT_CASE(CompareLong, int64_t, "long", "x < y ? x : y", return x < y ? x : y)
 INT_CASE(MulHiLong, int64_t, "long", "mul_hi(x, y)", return int64_t((__int128(x) * y) >> 64))
 INT_CASE(Char, int8_t, "char", "x * y + (x >> 1)", return int8_t(x * y + (x >> 1)))
 INT_CASE(CharDiv, int8_t, "char", "x / y", return int8_t(x / y))
-INT_CASE(CharAddSat, int8_t, "char", "add_sat(x, y)", int s = x + y;
-         return s > 127 ? 127 : s < -128 ? -128 : s)
+INT_CASE(CharAddSat, int8_t, "char", "add_sat(x, y)", int s = x + y; return s > 127    ? 127
+                                                                            : s < -128 ? -128
+                                                                                       : s)
 INT_CASE(Uchar, uint8_t, "uchar", "(x << 3) ^ (y >> 2)", return uint8_t((x << 3) ^ (y >> 2)))
 INT_CASE(Short, int16_t, "short", "x * y - y", return int16_t(x * y - y))
 INT_CASE(ShortMad, int16_t, "short", "mad_sat(x, y, (short)5)", int s = x * y + 5;
-         return s > 32767 ? 32767 : s < -32768 ? -32768 : s)
+         return s > 32767    ? 32767
+                : s < -32768 ? -32768
+                             : s)
 INT_CASE(Ushort, uint16_t, "ushort", "(x / y) + (x % y)", return uint16_t(x / y + x % y))
 
 template <class To, class From> static To convertSat(From v)
@@ -189,10 +191,11 @@ static void unaryFloat(const char *expr, double (*f)(double), float lo, float hi
 }
 
 // ULP limits: OpenCL 3.0 C specification, "Relative error as ULPs".
-#define FLOAT_CASE(name, expr, lo, hi, ulps, ...)                                                  \
-    TEST(Float, name)                                                                              \
-    {                                                                                              \
-        unaryFloat(expr, [](double x) -> double { return __VA_ARGS__; }, lo, hi, ulps);            \
+#define FLOAT_CASE(name, expr, lo, hi, ulps, ...)                                \
+    TEST(Float, name)                                                            \
+    {                                                                            \
+        unaryFloat(                                                              \
+            expr, [](double x) -> double { return __VA_ARGS__; }, lo, hi, ulps); \
     }
 
 FLOAT_CASE(Sqrt, "sqrt(x)", 0, 1e6f, 3, std::sqrt(x))

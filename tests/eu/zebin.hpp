@@ -21,7 +21,7 @@ struct ZebinKernel {
     unsigned simd = 0, slm = 0;
     unsigned local_id_bytes = 0; // per thread, 0 when the kernel needs no local ids
     std::vector<ZebinArg> args;
-    std::map<int, int> bti; // argument index to binding table index
+    std::map<int, int> bti;                         // argument index to binding table index
     std::vector<std::shared_ptr<std::string>> data; // constant tables the code points into
 };
 

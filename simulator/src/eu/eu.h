@@ -43,14 +43,16 @@ struct eu_thread;
 struct eu_send {
     uint8_t sfid;
     bool eot;
-    uint32_t desc;       /* message length 28:25, response length 24:20, header 19, function control 18:0 */
-    uint32_t exdesc;     /* extended descriptor as the hardware sees it; src1 length in 10:6 */
-    uint8_t dst;         /* GRF numbers; EU_NULL when null */
+    uint32_t
+        desc; /* message length 28:25, response length 24:20, header 19, function control 18:0 */
+    uint32_t exdesc; /* extended descriptor as the hardware sees it; src1 length in 10:6 */
+    uint8_t dst;     /* GRF numbers; EU_NULL when null */
     uint8_t src0, src1;
     uint8_t exec_size;   /* 1..32 */
     uint8_t chan_offset; /* 0, 4, ... 28 (M0, M4, ...) */
-    uint32_t exec_mask;  /* channels enabled, bit 0 = first channel of THIS instruction (offset removed) */
-    uint64_t ip;         /* byte offset of the instruction from the instruction base, for messages */
+    uint32_t exec_mask;  /* channels enabled, bit 0 = first channel of THIS instruction (offset
+                            removed) */
+    uint64_t ip; /* byte offset of the instruction from the instruction base, for messages */
 };
 #define EU_NULL 0xff
 
@@ -63,9 +65,10 @@ enum eu_send_status {
 
 enum eu_stop {
     EU_EOT,
-    EU_WAIT_BARRIER, /* at sync.bar with the notification still out: call eu_run again once it came */
+    EU_WAIT_BARRIER, /* at sync.bar with the notification still out: call eu_run again once it came
+                      */
     EU_BUDGET,       /* max_instructions executed */
-    EU_ERROR,        /* illegal or unsupported instruction (text in thread->error) or a failed send */
+    EU_ERROR, /* illegal or unsupported instruction (text in thread->error) or a failed send */
 };
 
 struct eu_env {
@@ -94,12 +97,13 @@ size_t eu_code_extent(const uint8_t *code, size_t bytes, bool *more);
 
 struct eu_thread {
     alignas(64) uint8_t grf[EU_GRF_COUNT][EU_GRF_BYTES];
-    /* Architecture registers: acc, f0, f1, a0, cr0, sr0, ce, tm0, ip, call mask stacks: eu/ defines them. */
+    /* Architecture registers: acc, f0, f1, a0, cr0, sr0, ce, tm0, ip, call mask stacks: eu/ defines
+     * them. */
     struct eu_arch *arch;
     const struct eu_program *program;
     const struct eu_env *env;
-    void *opaque;              /* the dispatcher's own */
-    uint64_t instructions;     /* executed so far */
+    void *opaque;          /* the dispatcher's own */
+    uint64_t instructions; /* executed so far */
     char error[256];
 };
 
@@ -113,17 +117,19 @@ struct eu_start {
     void *opaque;
     uint32_t dispatch_mask; /* channels enabled at start (dmask); bits beyond simd are 0 */
     uint8_t simd;           /* 8, 16 or 32 */
-    uint16_t sr0_0;         /* state register low bits: EU/thread/slice ids as the dispatcher invents them */
-    uint8_t rounding;       /* initial cr0 rounding and denormal bits from the interface descriptor */
+    uint16_t
+        sr0_0; /* state register low bits: EU/thread/slice ids as the dispatcher invents them */
+    uint8_t rounding; /* initial cr0 rounding and denormal bits from the interface descriptor */
     bool denorm_retain;
-    bool alt_float;         /* non-IEEE float mode */
+    bool alt_float; /* non-IEEE float mode */
     uint8_t fftid;
 };
 /* Sets architecture registers to their start values; the caller fills grf[] (payload) itself. */
 void eu_thread_start(struct eu_thread *t, const struct eu_start *start);
 enum eu_stop eu_run(struct eu_thread *t, uint64_t max_instructions);
 
-/* Disassemble one instruction in IGA's syntax (iga64 -d -p=12p1). Returns its size: 8 or 16, 0 when illegal. */
+/* Disassemble one instruction in IGA's syntax (iga64 -d -p=12p1). Returns its size: 8 or 16, 0 when
+ * illegal. */
 unsigned eu_disasm(const uint8_t *code, size_t bytes, uint64_t offset, char *text, size_t n);
 
 #ifdef __cplusplus

@@ -136,12 +136,12 @@ static float imm_float(const struct eu_src *s, unsigned lane)
     }
 }
 
-#define WIDEN(T)                                                                                   \
-    for (unsigned l = 0; l < n; l++) {                                                             \
-        T v;                                                                                       \
-        memcpy(&v, raw + l * sizeof(T), sizeof(T));                                                \
-        out->i[l] = v;                                                                             \
-    }                                                                                              \
+#define WIDEN(T)                                    \
+    for (unsigned l = 0; l < n; l++) {              \
+        T v;                                        \
+        memcpy(&v, raw + l * sizeof(T), sizeof(T)); \
+        out->i[l] = v;                              \
+    }                                               \
     break
 
 static void widen(unsigned type, const uint8_t *raw, unsigned n, union lanes *out)
@@ -489,7 +489,8 @@ static bool compare_lane(const struct eu_op *op, const union lanes *a, const uni
     return compare_float(op->cmod, a->f[l], b->f[l]);
 }
 
-/* sel with a conditional modifier is minimum or maximum; of a number and a NaN it takes the number */
+/* sel with a conditional modifier is minimum or maximum; of a number and a NaN it takes the number
+ */
 static bool select_lane(const struct eu_op *op, const union lanes *a, const union lanes *b,
                         unsigned l)
 {
@@ -826,7 +827,8 @@ static void op_mac(struct eu_thread *t, const struct eu_op *op, uint32_t mask)
 
         memcpy(&acc, (const uint8_t *)t->arch->acc + k * 4, 4);
         if (op->exec == X_INT)
-            r.i[l] = (int64_t)((uint64_t)a.i[l] * (uint64_t)b.i[l] + (uint64_t)acc_lane(t->arch, k));
+            r.i[l] =
+                (int64_t)((uint64_t)a.i[l] * (uint64_t)b.i[l] + (uint64_t)acc_lane(t->arch, k));
         else
             r.f[l] = fmaf(a.f[l], b.f[l], acc);
     }
@@ -841,7 +843,8 @@ static void op_movi(struct eu_thread *t, const struct eu_op *op, uint32_t mask)
     uint32_t reg = (a0_word(t->arch, s->addr) + (uint32_t)s->addr_off) & ~(EU_GRF_BYTES - 1);
 
     for (unsigned l = 0; l < op->n; l++) {
-        uint32_t byte = (a0_word(t->arch, s->addr + l) + (uint32_t)s->addr_off) & (EU_GRF_BYTES - 1);
+        uint32_t byte =
+            (a0_word(t->arch, s->addr + l) + (uint32_t)s->addr_off) & (EU_GRF_BYTES - 1);
 
         r.u[l] = 0;
         memcpy(&r.u[l], eu_at(t, grf_wrap(reg + byte, s->size)), s->size);
@@ -883,9 +886,8 @@ static void refresh_special(struct eu_thread *t, const struct eu_op *op)
 
 const struct eu_op *eu_op_alu(struct eu_thread *t, const struct eu_op *op)
 {
-    uint32_t mask = op->opcode == OP_SEL
-                        ? (t->arch->emask | op->force) >> op->chan_off & op->lanes
-                        : eu_mask(t, op);
+    uint32_t mask = op->opcode == OP_SEL ? (t->arch->emask | op->force) >> op->chan_off & op->lanes
+                                         : eu_mask(t, op);
 
     if (op->special)
         refresh_special(t, op);
@@ -921,8 +923,6 @@ const struct eu_op *eu_op_alu(struct eu_thread *t, const struct eu_op *op)
         eu_cr0_changed(t->arch);
     return op + 1;
 }
-
-
 
 static bool is_dword(const struct eu_operand *o)
 {

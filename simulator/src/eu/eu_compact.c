@@ -88,7 +88,8 @@ static void spread(uint64_t w[2], const struct span *spans, unsigned n, uint64_t
         value >>= spans[n].hi - spans[n].lo + 1;
     }
 }
-#define SPREAD(w, name, index) spread(w, name##_spans, sizeof(name##_spans) / sizeof(struct span), name##_table[index])
+#define SPREAD(w, name, index) \
+    spread(w, name##_spans, sizeof(name##_spans) / sizeof(struct span), name##_table[index])
 
 /* A compacted immediate has 12 bits; what the others are depends on its type. */
 static bool expand_imm(unsigned type, uint32_t imm, uint32_t *out)

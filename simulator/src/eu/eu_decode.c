@@ -12,64 +12,62 @@ static const struct {
     enum eu_format format;
     uint8_t sources;
 } opcodes[OP_COUNT] = {
-    [OP_ILLEGAL] = {"illegal", FMT_NOP, 0},
-    [OP_SYNC] = {"sync", FMT_SYNC, 1},
-    [OP_JMPI] = {"jmpi", FMT_BRANCHR, 0},
-    [OP_BRD] = {"brd", FMT_BRANCHR, 0},
-    [OP_IF] = {"if", FMT_BRANCH2, 0},
-    [OP_BRC] = {"brc", FMT_BRANCH2R, 0},
-    [OP_ELSE] = {"else", FMT_BRANCH2, 0},
-    [OP_ENDIF] = {"endif", FMT_BRANCH1, 0},
-    [OP_WHILE] = {"while", FMT_BRANCH1, 0},
-    [OP_BREAK] = {"break", FMT_BRANCH2, 0},
-    [OP_CONT] = {"cont", FMT_BRANCH2, 0},
-    [OP_HALT] = {"halt", FMT_BRANCH2, 0},
-    [OP_CALLA] = {"calla", FMT_CALL, 0},
-    [OP_CALL] = {"call", FMT_CALL, 0},
-    [OP_RET] = {"ret", FMT_RET, 1},
-    [OP_GOTO] = {"goto", FMT_BRANCH2, 0},
-    [OP_JOIN] = {"join", FMT_BRANCH1, 0},
-    [OP_SEND] = {"send", FMT_SEND, 2},
-    [OP_SENDC] = {"sendc", FMT_SEND, 2},
-    [OP_MATH] = {"math", FMT_MATH, 2},
-    [OP_ADD] = {"add", FMT_BASIC2, 2},
-    [OP_MUL] = {"mul", FMT_BASIC2, 2},
-    [OP_AVG] = {"avg", FMT_BASIC2, 2},
-    [OP_FRC] = {"frc", FMT_BASIC1, 1},
-    [OP_RNDU] = {"rndu", FMT_BASIC1, 1},
-    [OP_RNDD] = {"rndd", FMT_BASIC1, 1},
-    [OP_RNDE] = {"rnde", FMT_BASIC1, 1},
-    [OP_RNDZ] = {"rndz", FMT_BASIC1, 1},
-    [OP_MAC] = {"mac", FMT_BASIC2, 2},
-    [OP_MACH] = {"mach", FMT_BASIC2, 2},
-    [OP_LZD] = {"lzd", FMT_BASIC1, 1},
-    [OP_FBH] = {"fbh", FMT_BASIC1, 1},
-    [OP_FBL] = {"fbl", FMT_BASIC1, 1},
-    [OP_CBIT] = {"cbit", FMT_BASIC1, 1},
-    [OP_ADDC] = {"addc", FMT_BASIC2, 2},
-    [OP_SUBB] = {"subb", FMT_BASIC2, 2},
-    [OP_DP4A] = {"dp4a", FMT_BASIC3, 3},
-    [OP_MAD] = {"mad", FMT_BASIC3, 3},
-    [OP_NOP] = {"nop", FMT_NOP, 0},
-    [OP_MOV] = {"mov", FMT_BASIC1, 1},
-    [OP_SEL] = {"sel", FMT_BASIC2, 2},
-    [OP_MOVI] = {"movi", FMT_BASIC2, 2},
-    [OP_NOT] = {"not", FMT_BASIC1, 1},
-    [OP_AND] = {"and", FMT_BASIC2, 2},
-    [OP_OR] = {"or", FMT_BASIC2, 2},
-    [OP_XOR] = {"xor", FMT_BASIC2, 2},
-    [OP_SHR] = {"shr", FMT_BASIC2, 2},
-    [OP_SHL] = {"shl", FMT_BASIC2, 2},
-    [OP_ASR] = {"asr", FMT_BASIC2, 2},
-    [OP_ROR] = {"ror", FMT_BASIC2, 2},
-    [OP_ROL] = {"rol", FMT_BASIC2, 2},
-    [OP_CMP] = {"cmp", FMT_BASIC2, 2},
-    [OP_CMPN] = {"cmpn", FMT_BASIC2, 2},
-    [OP_CSEL] = {"csel", FMT_BASIC3, 3},
-    [OP_BFREV] = {"bfrev", FMT_BASIC1, 1},
-    [OP_BFE] = {"bfe", FMT_BASIC3, 3},
-    [OP_BFI1] = {"bfi1", FMT_BASIC2, 2},
-    [OP_BFI2] = {"bfi2", FMT_BASIC3, 3},
+    [OP_ILLEGAL] = {"illegal", FMT_NOP, 0}, [OP_SYNC] = {"sync", FMT_SYNC, 1},
+    [OP_JMPI] = {"jmpi", FMT_BRANCHR, 0},   [OP_BRD] = {"brd", FMT_BRANCHR, 0},
+    [OP_IF] = {"if", FMT_BRANCH2, 0},       [OP_BRC] = {"brc", FMT_BRANCH2R, 0},
+    [OP_ELSE] = {"else", FMT_BRANCH2, 0},   [OP_ENDIF] = {"endif", FMT_BRANCH1, 0},
+    [OP_WHILE] = {"while", FMT_BRANCH1, 0}, [OP_BREAK] = {"break", FMT_BRANCH2, 0},
+    [OP_CONT] = {"cont", FMT_BRANCH2, 0},   [OP_HALT] = {"halt", FMT_BRANCH2, 0},
+    [OP_CALLA] = {"calla", FMT_CALL, 0},    [OP_CALL] = {"call", FMT_CALL, 0},
+    [OP_RET] = {"ret", FMT_RET, 1},         [OP_GOTO] = {"goto", FMT_BRANCH2, 0},
+    [OP_JOIN] = {"join", FMT_BRANCH1, 0},   [OP_SEND] = {"send", FMT_SEND, 2},
+    [OP_SENDC] = {"sendc", FMT_SEND, 2},    [OP_MATH] = {"math", FMT_MATH, 2},
+    [OP_ADD] = {"add", FMT_BASIC2, 2},      [OP_MUL] = {"mul", FMT_BASIC2, 2},
+    [OP_AVG] = {"avg", FMT_BASIC2, 2},      [OP_FRC] = {"frc", FMT_BASIC1, 1},
+    [OP_RNDU] = {"rndu", FMT_BASIC1, 1},    [OP_RNDD] = {"rndd", FMT_BASIC1, 1},
+    [OP_RNDE] = {"rnde", FMT_BASIC1, 1},    [OP_RNDZ] = {"rndz", FMT_BASIC1, 1},
+    [OP_MAC] = {"mac", FMT_BASIC2, 2},      [OP_MACH] = {"mach", FMT_BASIC2, 2},
+    [OP_LZD] = {"lzd", FMT_BASIC1, 1},      [OP_FBH] = {"fbh", FMT_BASIC1, 1},
+    [OP_FBL] = {"fbl", FMT_BASIC1, 1},      [OP_CBIT] = {"cbit", FMT_BASIC1, 1},
+    [OP_ADDC] = {"addc", FMT_BASIC2, 2},    [OP_SUBB] = {"subb", FMT_BASIC2, 2},
+    [OP_DP4A] = {"dp4a", FMT_BASIC3, 3},    [OP_MAD] = {"mad", FMT_BASIC3, 3},
+    [OP_NOP] = {"nop", FMT_NOP, 0},         [OP_MOV] = {"mov", FMT_BASIC1, 1},
+    [OP_SEL] = {"sel", FMT_BASIC2, 2},      [OP_MOVI] = {"movi", FMT_BASIC2, 2},
+    [OP_NOT] = {"not", FMT_BASIC1, 1},      [OP_AND] = {"and", FMT_BASIC2, 2},
+    [OP_OR] = {"or", FMT_BASIC2, 2},        [OP_XOR] = {"xor", FMT_BASIC2, 2},
+    [OP_SHR] = {"shr", FMT_BASIC2, 2},      [OP_SHL] = {"shl", FMT_BASIC2, 2},
+    [OP_ASR] = {"asr", FMT_BASIC2, 2},      [OP_ROR] = {"ror", FMT_BASIC2, 2},
+    [OP_ROL] = {"rol", FMT_BASIC2, 2},      [OP_CMP] = {"cmp", FMT_BASIC2, 2},
+    [OP_CMPN] = {"cmpn", FMT_BASIC2, 2},    [OP_CSEL] = {"csel", FMT_BASIC3, 3},
+    [OP_BFREV] = {"bfrev", FMT_BASIC1, 1},  [OP_BFE] = {"bfe", FMT_BASIC3, 3},
+    [OP_BFI1] = {"bfi1", FMT_BASIC2, 2},    [OP_BFI2] = {"bfi2", FMT_BASIC3, 3},
+};
+
+/* Fields that an instruction does not have: set bits there make it reserved. */
+enum { NO_SAT = 1, NO_CMOD = 2, NO_MODS = 4, NO_PRED = 8 };
+static const uint8_t lacks[OP_COUNT] = {
+    [OP_FRC] = NO_SAT,
+    [OP_MACH] = NO_SAT | NO_CMOD,
+    [OP_FBH] = NO_SAT | NO_CMOD | NO_MODS,
+    [OP_FBL] = NO_SAT | NO_CMOD | NO_MODS,
+    [OP_CBIT] = NO_SAT | NO_CMOD | NO_MODS,
+    [OP_ADDC] = NO_SAT | NO_MODS,
+    [OP_SUBB] = NO_MODS,
+    [OP_DP4A] = NO_MODS,
+    [OP_MOVI] = NO_CMOD,
+    [OP_NOT] = NO_SAT,
+    [OP_AND] = NO_SAT,
+    [OP_OR] = NO_SAT,
+    [OP_XOR] = NO_SAT,
+    [OP_ROR] = NO_SAT | NO_MODS,
+    [OP_ROL] = NO_SAT | NO_MODS,
+    [OP_CMP] = NO_SAT,
+    [OP_CMPN] = NO_SAT,
+    [OP_CSEL] = NO_PRED,
+    [OP_BFREV] = NO_SAT | NO_CMOD | NO_MODS,
+    [OP_BFE] = NO_SAT | NO_CMOD | NO_MODS,
+    [OP_BFI1] = NO_SAT | NO_CMOD | NO_MODS,
+    [OP_BFI2] = NO_SAT | NO_CMOD | NO_MODS,
 };
 
 const char *eu_opcode_name(unsigned opcode)
@@ -314,6 +312,8 @@ static void basic3(struct eu_inst *i, const uint64_t w[2])
     d->file = eu_bits(w, 50, 50);
     d->reg = eu_bits(w, 63, 56);
     d->sub = eu_bits(w, 55, 51);
+    if (d->sub % 8) /* only the sub-register's upper two bits are there */
+        bad(i, "three-source destination off an 8-byte boundary");
     d->hstride = eu_bits(w, 48, 48) ? 2 : 1;
     for (unsigned n = 0; n < 3; n++)
         src3(i, w, n, flt);
@@ -331,6 +331,12 @@ static void register_target(struct eu_inst *i, const uint64_t w[2])
         o->type = T_D;
         o->width = 1;
     }
+}
+
+static void check_link(struct eu_inst *i, const struct eu_operand *o)
+{
+    if (o->file != FILE_GRF || o->reg >= 128 || o->sub % 4)
+        bad(i, "branch operand that is no general register");
 }
 
 static void branch(struct eu_inst *i, const uint64_t w[2])
@@ -356,8 +362,30 @@ static void branch(struct eu_inst *i, const uint64_t w[2])
         o->type = T_UD;
         o->width = 1;
     }
+    if (i->format != FMT_RET && !i->jip_reg && !eu_bits(w, 46, 46))
+        bad(i, "branch without immediate target");
+    if ((i->format == FMT_BRANCH2 || (i->format == FMT_BRANCH2R && !i->jip_reg)) &&
+        !eu_bits(w, 47, 47))
+        bad(i, "branch without second target");
+    if (i->format == FMT_CALL)
+        check_link(i, &i->dst);
+    if (i->format == FMT_RET || i->jip_reg)
+        check_link(i, &i->src[0]);
+    if (i->format == FMT_RET && eu_bits(w, 46, 46))
+        bad(i, "return to an immediate");
+    if (i->opcode == OP_JMPI && i->exec_size != 1)
+        bad(i, "jmpi of several channels");
+    if (i->opcode == OP_ELSE || i->opcode == OP_ENDIF || i->opcode == OP_JOIN)
+        if (i->pred)
+            bad(i, "predicate on an instruction that has none");
     if (!i->jip_reg && i->opcode != OP_CALLA && (i->jip % 8 || i->uip % 8))
         bad(i, "jump offset that is not a multiple of 8");
+}
+
+static void check_message_register(struct eu_inst *i, const struct eu_operand *o)
+{
+    if (o->file == FILE_ARF ? o->reg != ARF_NULL : o->reg >= 128)
+        bad(i, "message register that is no general register");
 }
 
 static void send(struct eu_inst *i, const uint64_t w[2])
@@ -372,13 +400,18 @@ static void send(struct eu_inst *i, const uint64_t w[2])
     i->src[0].reg = eu_bits(w, 79, 72);
     i->src[1].file = eu_bits(w, 98, 98);
     i->src[1].reg = eu_bits(w, 111, 104);
+    if (i->fc == 1 || i->fc > 13)
+        bad(i, "reserved shared function");
+    check_message_register(i, &i->dst);
+    check_message_register(i, &i->src[0]);
+    check_message_register(i, &i->src[1]);
     i->desc_reg = eu_bits(w, 48, 48);
     i->exdesc_reg = eu_bits(w, 49, 49);
     i->exdesc_sub = eu_bits(w, 42, 40);
     if (!i->desc_reg)
-        i->desc = (uint32_t)(eu_bits(w, 123, 122) << 30 | eu_bits(w, 71, 67) << 25 |
-                             eu_bits(w, 55, 51) << 20 | eu_bits(w, 121, 113) << 11 |
-                             eu_bits(w, 91, 81));
+        i->desc =
+            (uint32_t)(eu_bits(w, 123, 122) << 30 | eu_bits(w, 71, 67) << 25 |
+                       eu_bits(w, 55, 51) << 20 | eu_bits(w, 121, 113) << 11 | eu_bits(w, 91, 81));
     if (!i->exdesc_reg)
         i->exdesc = (uint32_t)(eu_bits(w, 127, 124) << 28 | eu_bits(w, 97, 96) << 26 |
                                eu_bits(w, 65, 64) << 24 | eu_bits(w, 47, 35) << 11 |
@@ -429,6 +462,12 @@ static void math(struct eu_inst *i, const uint64_t w[2])
     src0_12(i, w);
     if (i->sources == 2)
         src1_2(i, w);
+    if (i->dst.indirect || i->src[0].indirect || i->src[1].indirect)
+        bad(i, "math with register-indirect operand");
+    for (unsigned n = 0; n < i->sources; n++)
+        if (i->src[n].type == T_UV || i->src[n].type == T_V || i->src[n].type == T_VF ||
+            (i->src[n].file == FILE_IMM && eu_type_size(i->src[n].type) == 8))
+            bad(i, "math with a packed or 64-bit immediate");
     if (i->fc == MATH_INVM || i->fc == MATH_RSQTM)
         math_macro(i);
 }
@@ -437,11 +476,20 @@ static void sync(struct eu_inst *i, const uint64_t w[2])
 {
     i->fc = i->cmod;
     i->cmod = CMOD_NONE;
+    if (i->pred || i->sat || i->atomic)
+        bad(i, "sync with a predicate or other modifier");
+    if (eu_bits(w, 79, 66) || eu_bits(w, 63, 50) || eu_bits(w, 35, 35) || eu_bits(w, 80, 80))
+        bad(i, "sync with registers");
     if (i->fc != SYNC_NOP && i->fc != SYNC_ALLRD && i->fc != SYNC_ALLWR && i->fc != SYNC_BAR &&
         i->fc != SYNC_HOST)
         bad(i, "reserved sync function");
-    if (eu_bits(w, 46, 46))
-        immediate(&i->src[0], w);
+    if (!eu_bits(w, 46, 46))
+        return;
+    if (i->fc != SYNC_ALLRD && i->fc != SYNC_ALLWR)
+        bad(i, "sync function with operand");
+    if (eu_bits(w, 43, 40) != T_UD)
+        bad(i, "sync operand that is no unsigned doubleword");
+    immediate(&i->src[0], w);
 }
 
 static void header(struct eu_inst *i, const uint64_t w[2])
@@ -463,6 +511,80 @@ static void header(struct eu_inst *i, const uint64_t w[2])
     i->cmod = eu_bits(w, 95, 92);
     if (i->pred > PRED_ALL32H)
         bad(i, "reserved predicate control");
+}
+
+/* How many registers of each kind there are; 0: none of that kind. */
+static const uint8_t arf_count[16] = {
+    [ARF_NULL] = 1, [ARF_A] = 1,  [ARF_ACC] = 8, [ARF_F] = 2,   [ARF_CE] = 1,
+    [ARF_SP] = 1,   [ARF_SR] = 1, [ARF_CR] = 1,  [ARF_N] = 1,   [ARF_IP] = 1,
+    [ARF_TDR] = 1,  [ARF_TM] = 1, [ARF_FC] = 4,  [ARF_DBG] = 1,
+};
+
+static void check_register(struct eu_inst *i, const struct eu_operand *o)
+{
+    unsigned kind = o->reg >> 4;
+
+    if (o->file == FILE_IMM || o->indirect)
+        return;
+    if (o->file == FILE_GRF) {
+        if (o->reg >= 128)
+            bad(i, "register beyond r127");
+        return;
+    }
+    if ((o->reg & 15u) >= arf_count[kind])
+        bad(i, "no such architecture register");
+    if (o->sub && (kind == ARF_NULL || kind == ARF_FC || kind == ARF_CE || kind == ARF_IP))
+        bad(i, "sub-register of a register that has none");
+}
+
+static bool logic(unsigned opcode)
+{
+    return opcode == OP_AND || opcode == OP_OR || opcode == OP_XOR || opcode == OP_NOT;
+}
+
+static bool modified(const struct eu_operand *o)
+{
+    return o->neg || o->abs;
+}
+
+static void check_fields(struct eu_inst *i)
+{
+    unsigned no = lacks[i->opcode];
+
+    if (i->sat && no & NO_SAT)
+        bad(i, "saturation of an instruction that has none");
+    if (i->cmod && no & NO_CMOD)
+        bad(i, "conditional modifier on an instruction that has none");
+    if ((i->pred || i->pred_inv) && no & NO_PRED)
+        bad(i, "predicate on an instruction that has none");
+    check_register(i, &i->dst);
+    for (unsigned n = 0; n < i->sources; n++) {
+        check_register(i, &i->src[n]);
+        if (i->src[n].file == FILE_IMM && n != i->sources - 1u && i->format != FMT_BASIC3)
+            bad(i, "immediate that is not the last source");
+        if (i->src[n].abs && logic(i->opcode))
+            bad(i, "absolute value in a logic operation");
+        if (modified(&i->src[n]) && (no & NO_MODS || i->src[n].file == FILE_IMM))
+            bad(i, "source modifier where there is none");
+    }
+}
+
+/* Values of the scoreboard field that mean nothing. */
+static void check_swsb(struct eu_inst *i)
+{
+    unsigned high = i->swsb >> 4;
+
+    if (i->swsb & 0x80 ? high == 8 : high == 1 || high > 4 || (!high && i->swsb > 7))
+        bad(i, "reserved scoreboard field");
+}
+
+static void check_compact(struct eu_inst *i)
+{
+    bool has = i->format == FMT_BASIC1 || i->format == FMT_BASIC2 || i->format == FMT_BASIC3 ||
+               i->format == FMT_SYNC;
+
+    if (i->size == 8 && !has)
+        bad(i, "instruction without compacted form");
 }
 
 static void body(struct eu_inst *i, const uint64_t w[2])
@@ -490,6 +612,9 @@ static void body(struct eu_inst *i, const uint64_t w[2])
         send(i, w);
         break;
     case FMT_NOP:
+        if (w[1] || w[0] & ~(uint64_t)0x2000ff7f) /* opcode, scoreboard, compaction */
+            bad(i, "nop with other fields set");
+        break;
     case FMT_ILLEGAL:
         break;
     default:
@@ -500,6 +625,11 @@ static void body(struct eu_inst *i, const uint64_t w[2])
     }
     if (i->cmod == 7 || i->cmod > CMOD_UN)
         bad(i, "reserved conditional modifier");
+    check_swsb(i);
+    check_compact(i);
+    if (i->format == FMT_BASIC1 || i->format == FMT_BASIC2 || i->format == FMT_BASIC3 ||
+        i->format == FMT_MATH)
+        check_fields(i);
 }
 
 unsigned eu_decode(const uint8_t *code, size_t bytes, struct eu_inst *i)

@@ -31,7 +31,7 @@ static __attribute__((format(printf, 2, 3))) void put(struct text *t, const char
 }
 
 static const char *const pred_names[] = {
-    "",       "",       ".anyv",  ".allv",  ".any2h",  ".all2h",  ".any4h",
+    "",       "",       ".anyv",  ".allv",   ".any2h",  ".all2h",  ".any4h",
     ".all4h", ".any8h", ".all8h", ".any16h", ".all16h", ".any32h", ".all32h",
 };
 
@@ -43,8 +43,7 @@ static void put_predicate(struct text *t, const struct eu_inst *i)
     if (i->wr_en)
         put(t, i->pred ? "W&" : "W");
     if (i->pred)
-        put(t, "%sf%u.%u%s", i->pred_inv ? "~" : "", i->flag_reg, i->flag_sub,
-            pred_names[i->pred]);
+        put(t, "%sf%u.%u%s", i->pred_inv ? "~" : "", i->flag_reg, i->flag_sub, pred_names[i->pred]);
     put(t, ") ");
 }
 
@@ -78,8 +77,8 @@ static const char *sync_name(unsigned fc)
 static const char *sfid_name(unsigned sfid)
 {
     static const char *const names[16] = {
-        "null", "?1",  "smpl", "gtwy", "dc2", "rc",  "urb", "ts",
-        "vme",  "dcro", "dc0", "pixi", "dc1", "cre", "?14", "?15",
+        "null", "?1",   "smpl", "gtwy", "dc2", "rc",  "urb", "ts",
+        "vme",  "dcro", "dc0",  "pixi", "dc1", "cre", "?14", "?15",
     };
 
     return names[sfid & 15];
@@ -113,8 +112,8 @@ static void put_cmod(struct text *t, const struct eu_inst *i)
 
 static const char *arf_name(unsigned arf)
 {
-    static const char *const names[16] = {"null", "a",  "acc", "f",  "ce",  "msg", "sp", "sr",
-                                          "cr",   "n",  "ip",  "tdr", "tm", "fc", "?",  "dbg"};
+    static const char *const names[16] = {"null", "a", "acc", "f",   "ce", "msg", "sp", "sr",
+                                          "cr",   "n", "ip",  "tdr", "tm", "fc",  "?",  "dbg"};
 
     return names[arf & 15];
 }
@@ -204,7 +203,8 @@ static float half_value(uint16_t h)
 {
     int exp = h >> 10 & 0x1f, man = h & 0x3ff;
     float f = exp == 31 ? (man ? NAN : INFINITY)
-                        : exp ? ldexpf((float)(man | 0x400), exp - 25) : ldexpf((float)man, -24);
+              : exp     ? ldexpf((float)(man | 0x400), exp - 25)
+                        : ldexpf((float)man, -24);
 
     return h & 0x8000 ? -f : f;
 }
@@ -244,7 +244,8 @@ static void put_imm(struct text *t, const struct eu_operand *o)
     put(t, ":%s", eu_type_name(o->type));
 }
 
-static void put_region(struct text *t, const struct eu_inst *i, const struct eu_operand *o, bool last)
+static void put_region(struct text *t, const struct eu_inst *i, const struct eu_operand *o,
+                       bool last)
 {
     if (i->format == FMT_BASIC3 && last)
         put(t, "<%u>", o->hstride);

@@ -231,16 +231,16 @@ INLINE vu k_cbit(vu a, vu b, vu c)
     return r;
 }
 /* Quotients of 32-bit integers are exact in double. */
-#define DIVIDE(name, type, limit)                                                                  \
-    INLINE vu name(vu a, vu b, vu c)                                                               \
-    {                                                                                              \
-        vu r;                                                                                      \
-        (void)c;                                                                                   \
-        for (unsigned l = 0; l < 8; l++) {                                                         \
-            type x = (type)a[l], y = (type)b[l];                                                   \
-            r[l] = y ? (uint32_t)(int64_t)((double)x / (double)y) : (uint32_t)(limit);             \
-        }                                                                                          \
-        return r;                                                                                  \
+#define DIVIDE(name, type, limit)                                                      \
+    INLINE vu name(vu a, vu b, vu c)                                                   \
+    {                                                                                  \
+        vu r;                                                                          \
+        (void)c;                                                                       \
+        for (unsigned l = 0; l < 8; l++) {                                             \
+            type x = (type)a[l], y = (type)b[l];                                       \
+            r[l] = y ? (uint32_t)(int64_t)((double)x / (double)y) : (uint32_t)(limit); \
+        }                                                                              \
+        return r;                                                                      \
     }
 DIVIDE(k_idiv, int32_t, x < 0 ? INT32_MIN : INT32_MAX)
 DIVIDE(k_udiv, uint32_t, UINT32_MAX)
@@ -258,11 +258,11 @@ INLINE vu k_bfi2(vu a, vu b, vu c)
 }
 
 /* comparisons: all ones where true */
-#define COMPARE(name, type, op)                                                                    \
-    INLINE vu name(vu a, vu b, vu c)                                                               \
-    {                                                                                              \
-        (void)c;                                                                                   \
-        return (vu)((type)a op(type) b);                                                           \
+#define COMPARE(name, type, op)          \
+    INLINE vu name(vu a, vu b, vu c)     \
+    {                                    \
+        (void)c;                         \
+        return (vu)((type)a op(type) b); \
     }
 COMPARE(k_feq, vf, ==)
 COMPARE(k_fne, vf, !=)
@@ -281,22 +281,25 @@ COMPARE(k_uge, vu, >=)
 COMPARE(k_ult, vu, <)
 COMPARE(k_ule, vu, <=)
 
-#define SIMPLE_KERNELS(X)                                                                          \
-    X(mov) X(fadd) X(fmul) X(fmad) X(add) X(sub) X(rsub) X(mul) X(and) X(or) X(xor) X(shl) X(shr)  \
-    X(asr)
-#define OTHER_KERNELS(X)                                                                           \
-    X(fmac) X(fmin) X(fmax) X(frc) X(rndd) X(rndu) X(rnde) X(rndz) X(inv) X(sqt) X(rsqt) X(i2f)    \
-    X(u2f) X(f2i) X(f2u) X(mad) X(not) X(rol) X(ror) X(fbl) X(lzd) X(cbit) X(idiv) X(udiv) X(irem) X(urem) X(imin) X(imax) X(umin) X(umax) X(bfi2)
-#define COMPARE_KERNELS(X)                                                                         \
-    X(feq) X(fne) X(fgt) X(fge) X(flt) X(fle) X(ieq) X(ine) X(igt) X(ige) X(ilt) X(ile) X(ugt)     \
-    X(uge) X(ult) X(ule)
+#define SIMPLE_KERNELS(X) \
+    X(mov)                \
+    X(fadd) X(fmul) X(fmad) X(add) X(sub) X(rsub) X(mul) X(and) X(or) X(xor) X(shl) X(shr) X(asr)
+#define OTHER_KERNELS(X)                                                                         \
+    X(fmac)                                                                                      \
+    X(fmin) X(fmax) X(frc) X(rndd) X(rndu) X(rnde) X(rndz) X(inv) X(sqt) X(rsqt) X(i2f) X(u2f)   \
+        X(f2i) X(f2u) X(mad) X(not ) X(rol) X(ror) X(fbl) X(lzd) X(cbit) X(idiv) X(udiv) X(irem) \
+            X(urem) X(imin) X(imax) X(umin) X(umax) X(bfi2)
+#define COMPARE_KERNELS(X)                                                                     \
+    X(feq)                                                                                     \
+    X(fne) X(fgt) X(fge) X(flt) X(fle) X(ieq) X(ine) X(igt) X(ige) X(ilt) X(ile) X(ugt) X(uge) \
+        X(ult) X(ule)
 
 enum kernel {
     K_NONE,
 #define X(name) K_##name,
     SIMPLE_KERNELS(X) OTHER_KERNELS(X) COMPARE_KERNELS(X)
 #undef X
-    K_COUNT,
+        K_COUNT,
 };
 
 typedef vu (*vector_function)(vu, vu, vu);
@@ -401,9 +404,9 @@ INLINE const struct eu_op *direct_compare(struct eu_thread *t, const struct eu_o
     const vu none = {0};
 
     for (unsigned k = 0; k < chunks; k++)
-        value |= v_signs(f(read_lanes(t, op, 0, k, ma, false), read_lanes(t, op, 1, k, mb, false),
-                           none))
-                 << (k * 8);
+        value |=
+            v_signs(f(read_lanes(t, op, 0, k, ma, false), read_lanes(t, op, 1, k, mb, false), none))
+            << (k * 8);
     set_flags(t->arch, op, m, value);
     return op + 1;
 }
@@ -424,37 +427,38 @@ INLINE const struct eu_op *direct_select(struct eu_thread *t, const struct eu_op
 }
 
 /* Ways to read two sources, and three. */
-#define PAIRS(X, name, n)                                                                          \
-    X(name, n, PACKED, PACKED) X(name, n, PACKED, SPLAT) X(name, n, PACKED, IMM)                   \
-    X(name, n, SPLAT, PACKED) X(name, n, SPLAT, SPLAT) X(name, n, SPLAT, IMM)
+#define PAIRS(X, name, n)                                                       \
+    X(name, n, PACKED, PACKED)                                                  \
+    X(name, n, PACKED, SPLAT) X(name, n, PACKED, IMM) X(name, n, SPLAT, PACKED) \
+        X(name, n, SPLAT, SPLAT) X(name, n, SPLAT, IMM)
 #define WIDTHS(X, name) PAIRS(X, name, 1) PAIRS(X, name, 8) PAIRS(X, name, 16)
 
-#define DIRECT2(name, n, a, b)                                                                     \
-    static const struct eu_op *h_##name##_##n##_##a##_##b(struct eu_thread *t,                     \
-                                                          const struct eu_op *op)                  \
-    {                                                                                              \
-        return direct(t, op, n, a, b, UNUSED, false, k_##name);                                    \
+#define DIRECT2(name, n, a, b)                                                    \
+    static const struct eu_op *h_##name##_##n##_##a##_##b(struct eu_thread *t,    \
+                                                          const struct eu_op *op) \
+    {                                                                             \
+        return direct(t, op, n, a, b, UNUSED, false, k_##name);                   \
     }
-#define DIRECT2M(name, n, a, b)                                                                    \
-    static const struct eu_op *m_##name##_##n##_##a##_##b(struct eu_thread *t,                     \
-                                                          const struct eu_op *op)                  \
-    {                                                                                              \
-        return direct(t, op, n, a, b, UNUSED, true, k_##name);                                     \
+#define DIRECT2M(name, n, a, b)                                                   \
+    static const struct eu_op *m_##name##_##n##_##a##_##b(struct eu_thread *t,    \
+                                                          const struct eu_op *op) \
+    {                                                                             \
+        return direct(t, op, n, a, b, UNUSED, true, k_##name);                    \
     }
-#define COMPARE2(name, n, a, b)                                                                    \
-    static const struct eu_op *h_##name##_##n##_##a##_##b(struct eu_thread *t,                     \
-                                                          const struct eu_op *op)                  \
-    {                                                                                              \
-        return direct_compare(t, op, n, a, b, k_##name);                                           \
+#define COMPARE2(name, n, a, b)                                                   \
+    static const struct eu_op *h_##name##_##n##_##a##_##b(struct eu_thread *t,    \
+                                                          const struct eu_op *op) \
+    {                                                                             \
+        return direct_compare(t, op, n, a, b, k_##name);                          \
     }
-#define SELECT2(name, n, a, b)                                                                     \
-    static const struct eu_op *h_##name##_##n##_##a##_##b(struct eu_thread *t,                     \
-                                                          const struct eu_op *op)                  \
-    {                                                                                              \
-        return direct_select(t, op, n, a, b);                                                      \
+#define SELECT2(name, n, a, b)                                                    \
+    static const struct eu_op *h_##name##_##n##_##a##_##b(struct eu_thread *t,    \
+                                                          const struct eu_op *op) \
+    {                                                                             \
+        return direct_select(t, op, n, a, b);                                     \
     }
 
-#define BINARY_KERNELS(X)                                                                          \
+#define BINARY_KERNELS(X) \
     X(fadd) X(fmul) X(add) X(sub) X(rsub) X(mul) X(and) X(or) X(xor) X(shl) X(shr) X(asr)
 #define MOD_KERNELS(X) X(fadd) X(fmul)
 
@@ -469,43 +473,51 @@ COMPARE_KERNELS(X)
 #undef X
 WIDTHS(SELECT2, select)
 
-#define MOVES(X) X(1, SPLAT) X(1, IMM) X(8, PACKED) X(8, SPLAT) X(8, IMM) X(16, PACKED) X(16, SPLAT) X(16, IMM)
-#define MOVE(n, a)                                                                                 \
-    static const struct eu_op *h_mov_##n##_##a(struct eu_thread *t, const struct eu_op *op)        \
-    {                                                                                              \
-        return direct(t, op, n, a, UNUSED, UNUSED, false, k_mov);                                  \
+#define MOVES(X) \
+    X(1, SPLAT) X(1, IMM) X(8, PACKED) X(8, SPLAT) X(8, IMM) X(16, PACKED) X(16, SPLAT) X(16, IMM)
+#define MOVE(n, a)                                                                          \
+    static const struct eu_op *h_mov_##n##_##a(struct eu_thread *t, const struct eu_op *op) \
+    {                                                                                       \
+        return direct(t, op, n, a, UNUSED, UNUSED, false, k_mov);                           \
     }
 MOVES(MOVE)
 
-#define TRIPLES(X, n)                                                                              \
-    X(n, PACKED, PACKED, PACKED) X(n, PACKED, PACKED, SPLAT) X(n, PACKED, SPLAT, PACKED)           \
-    X(n, PACKED, SPLAT, SPLAT) X(n, SPLAT, PACKED, PACKED) X(n, SPLAT, PACKED, SPLAT)              \
-    X(n, SPLAT, SPLAT, PACKED) X(n, SPLAT, SPLAT, SPLAT)
-#define MAD3(n, a, b, c)                                                                           \
-    static const struct eu_op *h_fmad_##n##_##a##_##b##_##c(struct eu_thread *t,                   \
-                                                            const struct eu_op *op)                \
-    {                                                                                              \
-        return direct(t, op, n, a, b, c, false, k_fmad);                                           \
-    }                                                                                              \
-    static const struct eu_op *m_fmad_##n##_##a##_##b##_##c(struct eu_thread *t,                   \
-                                                            const struct eu_op *op)                \
-    {                                                                                              \
-        return direct(t, op, n, a, b, c, true, k_fmad);                                            \
+#define TRIPLES(X, n)                                                                     \
+    X(n, PACKED, PACKED, PACKED)                                                          \
+    X(n, PACKED, PACKED, SPLAT) X(n, PACKED, SPLAT, PACKED) X(n, PACKED, SPLAT, SPLAT)    \
+        X(n, SPLAT, PACKED, PACKED) X(n, SPLAT, PACKED, SPLAT) X(n, SPLAT, SPLAT, PACKED) \
+            X(n, SPLAT, SPLAT, SPLAT)
+#define MAD3(n, a, b, c)                                                            \
+    static const struct eu_op *h_fmad_##n##_##a##_##b##_##c(struct eu_thread *t,    \
+                                                            const struct eu_op *op) \
+    {                                                                               \
+        return direct(t, op, n, a, b, c, false, k_fmad);                            \
+    }                                                                               \
+    static const struct eu_op *m_fmad_##n##_##a##_##b##_##c(struct eu_thread *t,    \
+                                                            const struct eu_op *op) \
+    {                                                                               \
+        return direct(t, op, n, a, b, c, true, k_fmad);                             \
     }
-TRIPLES(MAD3, 1) TRIPLES(MAD3, 8) TRIPLES(MAD3, 16)
+TRIPLES(MAD3, 1)
+TRIPLES(MAD3, 8) TRIPLES(MAD3, 16)
 
-/* Tables, by kernel, width and modes. */
-enum { W1, W8, W16, WIDTH_COUNT };
+    /* Tables, by kernel, width and modes. */
+    enum {
+        W1,
+        W8,
+        W16,
+        WIDTH_COUNT
+    };
 
 static const eu_handler binary_table[K_COUNT][WIDTH_COUNT][2][3] = {
 #define CELL_AT(name, n, a, b) [K_##name][W##n][a][b] = h_##name##_##n##_##a##_##b,
-#define X(name) WIDTHS(CELL_AT, name)
+#define X(name)                WIDTHS(CELL_AT, name)
     BINARY_KERNELS(X) COMPARE_KERNELS(X)
 #undef X
 };
 static const eu_handler modifier_table[K_COUNT][WIDTH_COUNT][2][3] = {
 #define MODIFIER_AT(name, n, a, b) [K_##name][W##n][a][b] = m_##name##_##n##_##a##_##b,
-#define X(name) WIDTHS(MODIFIER_AT, name)
+#define X(name)                    WIDTHS(MODIFIER_AT, name)
     MOD_KERNELS(X)
 #undef X
 };
@@ -516,27 +528,30 @@ static const eu_handler move_table[WIDTH_COUNT][3] = {
 #define MOVE_AT(n, a) [W##n][a] = h_mov_##n##_##a,
     MOVES(MOVE_AT)};
 static const eu_handler mad_table[2][WIDTH_COUNT][2][2][2] = {
-#define MAD_AT(n, a, b, c)                                                                         \
-    [0][W##n][a][b][c] = h_fmad_##n##_##a##_##b##_##c, [1][W##n][a][b][c] = m_fmad_##n##_##a##_##b##_##c,
+#define MAD_AT(n, a, b, c)                             \
+    [0][W##n][a][b][c] = h_fmad_##n##_##a##_##b##_##c, \
+    [1][W##n][a][b][c] = m_fmad_##n##_##a##_##b##_##c,
     TRIPLES(MAD_AT, 1) TRIPLES(MAD_AT, 8) TRIPLES(MAD_AT, 16)};
 
 /* ---- staged handlers ---- */
 
 #define ROW (EU_LANES * 4)
 
-#define KERNEL_LOOP(name)                                                                          \
-    static void loop_##name(uint8_t *r, const uint8_t *a, const uint8_t *b, const uint8_t *c,      \
-                            unsigned chunks)                                                       \
-    {                                                                                              \
-        for (unsigned k = 0; k < chunks; k++)                                                      \
-            v_store(r + k * 32, k_##name(v_load(a + k * 32), v_load(b + k * 32), v_load(c + k * 32))); \
+#define KERNEL_LOOP(name)                                                                     \
+    static void loop_##name(uint8_t *r, const uint8_t *a, const uint8_t *b, const uint8_t *c, \
+                            unsigned chunks)                                                  \
+    {                                                                                         \
+        for (unsigned k = 0; k < chunks; k++)                                                 \
+            v_store(r + k * 32,                                                               \
+                    k_##name(v_load(a + k * 32), v_load(b + k * 32), v_load(c + k * 32)));    \
     }
 #define X(name) KERNEL_LOOP(name)
-SIMPLE_KERNELS(X) OTHER_KERNELS(X) COMPARE_KERNELS(X)
+SIMPLE_KERNELS(X)
+OTHER_KERNELS(X) COMPARE_KERNELS(X)
 #undef X
-static const eu_kernel loops[K_COUNT] = {
+    static const eu_kernel loops[K_COUNT] = {
 #define X(name) [K_##name] = loop_##name,
-    SIMPLE_KERNELS(X) OTHER_KERNELS(X) COMPARE_KERNELS(X)
+        SIMPLE_KERNELS(X) OTHER_KERNELS(X) COMPARE_KERNELS(X)
 #undef X
 };
 
@@ -563,12 +578,12 @@ static uint32_t element(const uint8_t *p, unsigned type)
     }
 }
 
-#define STRIDE_LOOP(T, S)                                                                          \
-    for (unsigned l = 0; l < n; l++) {                                                             \
-        T x;                                                                                       \
-        memcpy(&x, p + l * stride, sizeof(x));                                                     \
-        row[l] = (uint32_t)(S)x;                                                                   \
-    }                                                                                              \
+#define STRIDE_LOOP(T, S)                      \
+    for (unsigned l = 0; l < n; l++) {         \
+        T x;                                   \
+        memcpy(&x, p + l * stride, sizeof(x)); \
+        row[l] = (uint32_t)(S)x;               \
+    }                                          \
     break
 
 static void fetch_stride(const uint8_t *p, unsigned stride, unsigned type, unsigned n,
@@ -600,8 +615,8 @@ static void modify(const struct eu_op *op, unsigned src, uint8_t *row)
 {
     const struct eu_src *s = &op->src[src];
     bool flt = s->type == T_F || s->type == T_HF;
-    bool logic = op->opcode == OP_AND || op->opcode == OP_OR || op->opcode == OP_XOR ||
-                 op->opcode == OP_NOT;
+    bool logic =
+        op->opcode == OP_AND || op->opcode == OP_OR || op->opcode == OP_XOR || op->opcode == OP_NOT;
 
     for (unsigned k = 0; k < op->chunks; k++) {
         vu v = v_load(row + k * 32);
@@ -666,11 +681,11 @@ static void put_narrow(struct eu_thread *t, const struct eu_op *op, const uint8_
     }
 }
 
-#define PUT_LOOP(T)                                                                                \
-    for (unsigned l = 0; l < n; l++) {                                                             \
-        T x = (T)row[l];                                                                           \
-        memcpy(d + l * stride, &x, sizeof(x));                                                     \
-    }                                                                                              \
+#define PUT_LOOP(T)                            \
+    for (unsigned l = 0; l < n; l++) {         \
+        T x = (T)row[l];                       \
+        memcpy(d + l * stride, &x, sizeof(x)); \
+    }                                          \
     break
 
 static void put_all(uint8_t *d, unsigned stride, unsigned size, unsigned n, const uint32_t *row)
@@ -698,8 +713,7 @@ static void put(struct eu_thread *t, const struct eu_op *op, const uint8_t *row,
             if (part == 0xff)
                 v_store(d + k * 32, v_load(row + k * 32));
             else if (part)
-                v_store(d + k * 32,
-                        v_pick(v_bits(part), v_load(row + k * 32), v_load(d + k * 32)));
+                v_store(d + k * 32, v_pick(v_bits(part), v_load(row + k * 32), v_load(d + k * 32)));
         }
         return;
     }
@@ -795,8 +809,8 @@ static const struct eu_op *staged_select(struct eu_thread *t, const struct eu_op
     const uint8_t *a = fetch(t, op, 0, rows[0]), *b = fetch(t, op, 1, rows[1]);
 
     for (unsigned k = 0; k < op->chunks; k++)
-        v_store(rows[2] + k * 32, v_pick(v_bits(pick >> (k * 8)), v_load(a + k * 32),
-                                         v_load(b + k * 32)));
+        v_store(rows[2] + k * 32,
+                v_pick(v_bits(pick >> (k * 8)), v_load(a + k * 32), v_load(b + k * 32)));
     put(t, op, rows[2], m);
     return op + 1;
 }
@@ -1077,8 +1091,7 @@ static enum kernel compare_kernel(const struct eu_op *op, bool is_unsigned, bool
 
     if (op->cmod < CMOD_EQ || op->cmod > CMOD_LE)
         return K_NONE;
-    return flt ? floats[op->cmod - 1]
-               : is_unsigned ? unsigneds[op->cmod - 1] : ints[op->cmod - 1];
+    return flt ? floats[op->cmod - 1] : is_unsigned ? unsigneds[op->cmod - 1] : ints[op->cmod - 1];
 }
 
 /* Can both be compared as signed (0) or unsigned (1) 32-bit numbers? -1: neither */

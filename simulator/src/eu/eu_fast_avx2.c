@@ -5,7 +5,7 @@
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #define __AVX2__ 1
-#define __FMA__ 1
+#define __FMA__  1
 #else
 #pragma GCC optimize("O3")
 #pragma GCC target("avx2,fma")

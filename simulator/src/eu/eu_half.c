@@ -61,8 +61,8 @@ uint16_t eu_float_to_half(float f, unsigned mode)
     rest = man & ((1u << shift) - 1);
     kept += round_away(kept, rest, 1u << (shift - 1), sign, mode);
     if (kept >= 0x7c00) { /* overflow: infinity, or the largest number when rounding stops short */
-        bool inf = mode == ROUND_NEAREST || (mode == ROUND_UP && !sign) ||
-                   (mode == ROUND_DOWN && sign);
+        bool inf =
+            mode == ROUND_NEAREST || (mode == ROUND_UP && !sign) || (mode == ROUND_DOWN && sign);
 
         kept = exp > 142 && !inf ? 0x7bff : 0x7c00;
         if (exp <= 142 && !inf)

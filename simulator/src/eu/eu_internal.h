@@ -80,43 +80,43 @@ typedef void (*eu_kernel)(uint8_t *r, const uint8_t *a, const uint8_t *b, const 
                           unsigned chunks);
 
 struct eu_op {
-    eu_handler fn;     /* what the main loop calls */
-    eu_handler real;   /* behind a check for parked lanes (fn is then the check) */
-    uint32_t lanes;    /* (1 << n) - 1 */
-    uint32_t force;    /* all ones when the execution mask does not count */
+    eu_handler fn;   /* what the main loop calls */
+    eu_handler real; /* behind a check for parked lanes (fn is then the check) */
+    uint32_t lanes;  /* (1 << n) - 1 */
+    uint32_t force;  /* all ones when the execution mask does not count */
     uint8_t chan_off;
-    uint8_t pred;      /* enum eu_pred */
-    uint8_t flag;      /* bit number of the flag's first bit in the 64 flag bits */
-    uint8_t flag_at;   /* the same for the first lane, less than 64 */
-    uint32_t pred_xor; /* all ones: the predicate is inverted */
-    uint32_t imm32;    /* immediate of FETCH_IMM */
-    uint32_t at[3], dst_at; /* operands, copies of what src and dst say */
+    uint8_t pred;              /* enum eu_pred */
+    uint8_t flag;              /* bit number of the flag's first bit in the 64 flag bits */
+    uint8_t flag_at;           /* the same for the first lane, less than 64 */
+    uint32_t pred_xor;         /* all ones: the predicate is inverted */
+    uint32_t imm32;            /* immediate of FETCH_IMM */
+    uint32_t at[3], dst_at;    /* operands, copies of what src and dst say */
     uint32_t keep[3], flip[3]; /* float modifiers: (bits & keep) ^ flip */
     eu_kernel kernel;
     uint8_t fetch[3], put, chunks, n;
     uint8_t opcode, format, fc, exec; /* exec: enum eu_exec */
     bool sat, acc_wr, cmod_float, mul_signed;
     uint8_t cmod;
-    bool wide;        /* 64-bit integer execution */
-    bool special;     /* reads ce0, ip or tm0, or writes cr0 */
+    bool wide;    /* 64-bit integer execution */
+    bool special; /* reads ce0, ip or tm0, or writes cr0 */
     bool writes_cr0;
     bool eot, desc_reg, exdesc_reg, jip_reg;
     uint8_t exdesc_sub, sources;
-    uint32_t ip;      /* bytes from the program's start */
+    uint32_t ip; /* bytes from the program's start */
     uint32_t desc, exdesc;
     int32_t jip, uip; /* op indices */
     uint64_t call_ip; /* call: absolute address after this one */
     struct eu_dst dst;
     struct eu_src src[3];
-    const char *why;  /* of refused instructions */
+    const char *why; /* of refused instructions */
 };
 
 struct eu_program {
     uint64_t base;
     size_t bytes;
-    uint8_t *code;   /* a copy, for messages */
-    int32_t *index;  /* by offset / 8: op number, or -1 */
-    uint32_t count;  /* ops, without the sentinel */
+    uint8_t *code;     /* a copy, for messages */
+    int32_t *index;    /* by offset / 8: op number, or -1 */
+    uint32_t count;    /* ops, without the sentinel */
     struct eu_op *ops; /* count + 1: the last one reports running off the end */
 };
 
@@ -126,14 +126,14 @@ struct eu_arch {
     uint8_t f[8];             /* f0, f1 */
     uint8_t a0[32];
     uint8_t cr[16], sr[16], n0[16], dbg[16], sp[16], tdr[16], ce[4], ip[4], tm[20], fc[32];
-    uint32_t dmask, emask;    /* dispatched, enabled now */
-    uint32_t parked;          /* alive, waiting at park[] */
-    uint32_t call_mask;       /* lanes of the subroutine that runs */
-    int32_t park[EU_LANES];   /* op index */
-    bool park_anywhere;       /* some lane waits where decoding expected none */
-    uint32_t mxcsr;           /* host float environment while EU code runs */
-    uint32_t host_mxcsr;      /* the caller's */
-    uint8_t rounding;         /* cr0.0[5:4] */
+    uint32_t dmask, emask;  /* dispatched, enabled now */
+    uint32_t parked;        /* alive, waiting at park[] */
+    uint32_t call_mask;     /* lanes of the subroutine that runs */
+    int32_t park[EU_LANES]; /* op index */
+    bool park_anywhere;     /* some lane waits where decoding expected none */
+    uint32_t mxcsr;         /* host float environment while EU code runs */
+    uint32_t host_mxcsr;    /* the caller's */
+    uint8_t rounding;       /* cr0.0[5:4] */
     const struct eu_op *pc;
     enum eu_stop stop;
 };
@@ -172,7 +172,7 @@ eu_handler eu_fast_select_base(struct eu_op *op);
 #if defined(__x86_64__)
 eu_handler eu_fast_select_avx2(struct eu_op *op);
 #endif
-const char *eu_alu_check(const struct eu_inst *inst);      /* NULL: executable */
+const char *eu_alu_check(const struct eu_inst *inst); /* NULL: executable */
 void eu_alu_prepare(struct eu_op *op, const struct eu_inst *inst);
 
 const uint8_t *eu_lane_address(struct eu_thread *t, const struct eu_src *s, unsigned lane);

@@ -94,21 +94,21 @@ enum eu_type {
 };
 
 enum eu_arf { /* high nibble of an architecture register's number */
-    ARF_NULL = 0x0,
-    ARF_A = 0x1,
-    ARF_ACC = 0x2,
-    ARF_F = 0x3,
-    ARF_CE = 0x4,
-    ARF_MSG = 0x5,
-    ARF_SP = 0x6,
-    ARF_SR = 0x7,
-    ARF_CR = 0x8,
-    ARF_N = 0x9,
-    ARF_IP = 0xa,
-    ARF_TDR = 0xb,
-    ARF_TM = 0xc,
-    ARF_FC = 0xd,
-    ARF_DBG = 0xf,
+              ARF_NULL = 0x0,
+              ARF_A = 0x1,
+              ARF_ACC = 0x2,
+              ARF_F = 0x3,
+              ARF_CE = 0x4,
+              ARF_MSG = 0x5,
+              ARF_SP = 0x6,
+              ARF_SR = 0x7,
+              ARF_CR = 0x8,
+              ARF_N = 0x9,
+              ARF_IP = 0xa,
+              ARF_TDR = 0xb,
+              ARF_TM = 0xc,
+              ARF_FC = 0xd,
+              ARF_DBG = 0xf,
 };
 
 enum eu_cmod {
@@ -165,21 +165,22 @@ enum eu_sync {
 
 enum eu_file { FILE_ARF, FILE_GRF, FILE_IMM };
 
-#define VSTRIDE_VXH 0xffu /* one address register for each row (or element, when the width is 1) */
+#define VSTRIDE_VXH 0xffu /* one address register for each row (or element, when the width is 1) \
+                           */
 
 struct eu_operand {
-    uint8_t file;    /* enum eu_file */
-    uint8_t type;    /* enum eu_type */
-    bool indirect;   /* register-indirect through a0 */
-    bool neg, abs;   /* source modifiers; neg means "not" for logic operations */
-    uint8_t reg;     /* register number, direct only */
-    uint8_t sub;     /* byte within the register, direct only */
-    uint8_t addr;    /* a0.addr, indirect only */
+    uint8_t file;     /* enum eu_file */
+    uint8_t type;     /* enum eu_type */
+    bool indirect;    /* register-indirect through a0 */
+    bool neg, abs;    /* source modifiers; neg means "not" for logic operations */
+    uint8_t reg;      /* register number, direct only */
+    uint8_t sub;      /* byte within the register, direct only */
+    uint8_t addr;     /* a0.addr, indirect only */
     int16_t addr_off; /* bytes added to it */
-    uint8_t vstride; /* elements, or VSTRIDE_VXH */
-    uint8_t width;   /* elements */
-    uint8_t hstride; /* elements */
-    uint8_t mme;     /* math macro register of invm and rsqtm, as in the word */
+    uint8_t vstride;  /* elements, or VSTRIDE_VXH */
+    uint8_t width;    /* elements */
+    uint8_t hstride;  /* elements */
+    uint8_t mme;      /* math macro register of invm and rsqtm, as in the word */
     uint64_t imm;
 };
 
@@ -215,8 +216,8 @@ struct eu_inst {
     uint8_t cmod;
     uint8_t fc; /* math or sync function, sfid of sends */
     bool sat;
-    bool acc_wr;      /* also {branch control} of branches and {fusion} of sends */
-    bool atomic;      /* thread control */
+    bool acc_wr; /* also {branch control} of branches and {fusion} of sends */
+    bool atomic; /* thread control */
     bool breakpoint;
     bool eot;
     uint8_t sources; /* 0..3 */

@@ -95,7 +95,8 @@ static void put_float(struct eu_thread *t, const struct eu_op *op, unsigned l, f
     }
 }
 
-static void put_int(struct eu_thread *t, const struct eu_op *op, unsigned l, unsigned more, int64_t v)
+static void put_int(struct eu_thread *t, const struct eu_op *op, unsigned l, unsigned more,
+                    int64_t v)
 {
     uint32_t bits = (uint32_t)v;
 

@@ -125,7 +125,7 @@ INLINE vu v_asr(vu a, vu n)
 
 INLINE vu v_from_int(vu a)
 {
-    return (vu)__builtin_convertvector((vi)a, vf);
+    return (vu) __builtin_convertvector((vi)a, vf);
 }
 
 INLINE vu v_from_uint(vu a)
@@ -188,8 +188,10 @@ INLINE vu v_round(vu a, int how)
     vf f = (vf)a;
 
     for (unsigned l = 0; l < 8; l++)
-        f[l] = how == TO_DOWN ? floorf(f[l]) : how == TO_UP ? ceilf(f[l]) : how == TO_ZERO
-                   ? truncf(f[l]) : eu_round_even(f[l]);
+        f[l] = how == TO_DOWN   ? floorf(f[l])
+               : how == TO_UP   ? ceilf(f[l])
+               : how == TO_ZERO ? truncf(f[l])
+                                : eu_round_even(f[l]);
     return (vu)f;
 #endif
 }
@@ -207,17 +209,17 @@ INLINE void v_sqrtd(vd *x)
 }
 
 /* A function computed in double for all lanes, rounded to float once. */
-#define V_DOUBLE(name, statement)                                                                  \
-    INLINE vu name(vu a)                                                                           \
-    {                                                                                              \
-        vf r;                                                                                      \
-        for (unsigned h = 0; h < 8; h += 4) {                                                      \
-            vd x = {((vf)a)[h], ((vf)a)[h + 1], ((vf)a)[h + 2], ((vf)a)[h + 3]};                   \
-            statement;                                                                             \
-            for (unsigned l = 0; l < 4; l++)                                                       \
-                r[h + l] = (float)x[l];                                                            \
-        }                                                                                          \
-        return (vu)r;                                                                              \
+#define V_DOUBLE(name, statement)                                                \
+    INLINE vu name(vu a)                                                         \
+    {                                                                            \
+        vf r;                                                                    \
+        for (unsigned h = 0; h < 8; h += 4) {                                    \
+            vd x = {((vf)a)[h], ((vf)a)[h + 1], ((vf)a)[h + 2], ((vf)a)[h + 3]}; \
+            statement;                                                           \
+            for (unsigned l = 0; l < 4; l++)                                     \
+                r[h + l] = (float)x[l];                                          \
+        }                                                                        \
+        return (vu)r;                                                            \
     }
 
 V_DOUBLE(v_inverse, x = 1.0 / x)
