@@ -155,14 +155,15 @@ void i915_svm_exec_unfilter(struct drm_i915_gem_execbuffer2 *args,
 			    struct drm_i915_gem_exec_object2 *exec,
 			    unsigned int count)
 {
-	unsigned int i;
+	unsigned int i, place;
 
 	if (args->buffer_count == count)
 		return;
 
+	/* swap() names its arguments twice: the place must not change in between. */
 	for (i = 0; i < count; i++)
-		while (exec[i].rsvd2 != i)
-			swap(exec[i], exec[exec[i].rsvd2]);
+		while ((place = exec[i].rsvd2) != i)
+			swap(exec[i], exec[place]);
 
 	args->buffer_count = count;
 }
