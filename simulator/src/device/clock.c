@@ -15,10 +15,13 @@ uint64_t clock_ns(void)
     return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
 }
 
-uint64_t clock_ticks(void)
+/* TIMESTAMP has 36 bits (PRM TGL vol. 2c, CS "TIMESTAMP"); it starts at power-on. */
+#define TICKS_MASK ((1ull << 36) - 1)
+
+uint64_t clock_ticks(const struct dg1 *dev)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * TICKS_PER_SECOND +
-           (uint64_t)now.tv_nsec * TICKS_PER_SECOND / NS_PER_SECOND;
+    uint64_t ns = clock_ns() - dev->powered_on_ns;
+    uint64_t ticks = ns / NS_PER_SECOND * TICKS_PER_SECOND +
+                     ns % NS_PER_SECOND * TICKS_PER_SECOND / NS_PER_SECOND;
+    return ticks & TICKS_MASK;
 }

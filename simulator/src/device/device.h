@@ -49,6 +49,7 @@ struct unknown_regs {
 
 struct dg1 {
     struct dg1_config config;
+    uint64_t powered_on_ns;
     FILE *log;
     pthread_mutex_t log_lock;
     uint64_t log_earned_us;
@@ -84,7 +85,7 @@ void power_destroy(struct dg1 *dev);
 void power_update(struct dg1 *dev);
 
 /* clock.c: host time in ticks of the 19.2 MHz command streamer clock. */
-uint64_t clock_ticks(void);
+uint64_t clock_ticks(const struct dg1 *dev);
 uint64_t clock_ns(void);
 
 /* log.c */

@@ -81,6 +81,7 @@ struct dg1 *dg1_create(const struct dg1_config *config)
     if (!dev)
         return NULL;
     dev->config = *config;
+    dev->powered_on_ns = clock_ns();
     if (!dev->config.lmem_size)
         dev->config.lmem_size = DEFAULT_LMEM;
     if (!lmem_size_valid(dev->config.lmem_size)) {

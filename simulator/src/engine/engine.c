@@ -37,7 +37,7 @@ void engine_refresh_lease(struct engine *e)
     }
 }
 
-void engine_nap(struct engine *e, unsigned ns)
+void engine_nap(struct engine *e, unsigned ns, unsigned attention)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -46,7 +46,7 @@ void engine_nap(struct engine *e, unsigned ns)
     until.tv_nsec %= 1000000000;
     mem_lease_close(e->lease);
     pthread_mutex_lock(&e->lock);
-    if (!arbitration_point(e))
+    if (!(atomic_load(&e->attention) & attention))
         pthread_cond_timedwait(&e->wake, &e->lock, &until);
     pthread_mutex_unlock(&e->lock);
     mem_lease_open(e->lease);

@@ -47,8 +47,7 @@ void engine_write_mi_mode(struct dg1 *dev, uint32_t offset, uint32_t value)
 
 uint32_t engine_read_timestamp(struct dg1 *dev, uint32_t offset)
 {
-    (void)dev;
-    uint64_t ticks = clock_ticks();
+    uint64_t ticks = clock_ticks(dev);
     return (uint32_t)((offset & 0xfff) == RING_TIMESTAMP ? ticks : ticks >> 32);
 }
 
@@ -65,14 +64,14 @@ uint32_t engine_read_ctx_timestamp(struct dg1 *dev, uint32_t offset)
     struct engine *e = engine_of(dev, offset);
     if (!engine_is_busy(e))
         return reg_get(dev, offset);
-    return (uint32_t)clock_ticks() - atomic_load(&e->ctx_timestamp_base);
+    return (uint32_t)clock_ticks(dev) - atomic_load(&e->ctx_timestamp_base);
 }
 
 void engine_write_ctx_timestamp(struct dg1 *dev, uint32_t offset, uint32_t value)
 {
     struct engine *e = engine_of(dev, offset);
     reg_set(dev, offset, value);
-    atomic_store(&e->ctx_timestamp_base, (uint32_t)clock_ticks() - value);
+    atomic_store(&e->ctx_timestamp_base, (uint32_t)clock_ticks(dev) - value);
 }
 
 void engine_write_csb_ptr(struct dg1 *dev, uint32_t offset, uint32_t value)

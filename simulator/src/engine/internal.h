@@ -48,6 +48,7 @@ struct parser {
     struct level level[MAX_LEVELS];
     bool in_wa;           /* inside an indirect or per-context batch of the context restore */
     unsigned loops;       /* backward jumps since the ring started this batch */
+    bool deaf;            /* a queue has been waiting for a whole loop: it does not arbitrate */
     bool semaphore_noted; /* the wait at this address has raised its interrupt */
     uint32_t dw[MAX_COMMAND];
 };
@@ -95,8 +96,8 @@ struct engine {
 /* engine.c */
 void engine_clear_parser(struct engine *e);
 void engine_halt(struct engine *e);
-/* Sleep with the lease closed; the bus ends it when it wants something. */
-void engine_nap(struct engine *e, unsigned ns);
+/* Sleep with the lease closed, unless one of the given bits of attention is up; the bus can end it. */
+void engine_nap(struct engine *e, unsigned ns, unsigned attention);
 void engine_refresh_lease(struct engine *e);
 /* Under the lock. */
 bool engine_can_run(const struct engine *e);
@@ -155,6 +156,11 @@ bool cs_mem_write(struct engine *e, bool ggtt, uint64_t addr, const void *from, 
 /* Host pointer to n bytes within one page, n a power of two and addr aligned to it. */
 void *cs_mem_ptr(struct engine *e, bool ggtt, uint64_t addr, size_t n, bool write, const char *what);
 
+/* Bits of attention at which a command that waits gives up. */
+static inline unsigned attention_wanted(const struct engine *e)
+{
+    return ATTN_LEAVE | ATTN_LITE | (e->arbitration ? ATTN_SWITCH : 0);
+}
 /* True where the engine may leave the running context for a waiting queue (not in a restore). */
 bool arbitration_point(const struct engine *e);
 /* End of a batch level; with all set, back to the ring. */

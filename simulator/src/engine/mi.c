@@ -33,9 +33,7 @@ bool arbitration_point(const struct engine *e)
 {
     if (e->cs.in_wa)
         return false;
-    unsigned attention = atomic_load_explicit(&e->attention, memory_order_acquire);
-    return (attention & ATTN_LEAVE) || (attention & ATTN_LITE) ||
-           ((attention & ATTN_SWITCH) && e->arbitration);
+    return atomic_load_explicit(&e->attention, memory_order_acquire) & attention_wanted(e);
 }
 
 /* --- Control flow --- */
@@ -109,8 +107,10 @@ static void slow_loop(struct engine *e, const struct level *next)
     const struct level *now = &cs->level[cs->depth ? cs->depth - 1 : 0];
     if (!cs->depth)
         cs->loops = 0;
-    else if (next->addr < now->addr && ++cs->loops > FREE_LOOPS)
-        engine_nap(e, LOOP_NAP_NS);
+    if (!cs->depth || next->addr >= now->addr || ++cs->loops <= FREE_LOOPS)
+        return;
+    engine_nap(e, LOOP_NAP_NS, ATTN_LEAVE | (cs->deaf ? 0 : ATTN_SWITCH));
+    cs->deaf = atomic_load(&e->attention) & ATTN_SWITCH;
 }
 
 #define BBS_SECOND_LEVEL (1u << 22)
@@ -430,7 +430,7 @@ static bool flush_post_sync(struct engine *e, unsigned ndw, unsigned op)
     const uint32_t *dw = e->cs.dw;
     bool ggtt = dw[1] & FLUSH_USE_GGTT;
     uint64_t addr = (uint64_t)(dw[2] & 0xffff) << 32 | (dw[1] & FLUSH_ADDR_LOW);
-    uint64_t now = clock_ticks();
+    uint64_t now = clock_ticks(e->dev);
     uint32_t time[2] = {(uint32_t)now, (uint32_t)(now >> 32)};
     if (!privilege_ggtt(e, ggtt, "MI_FLUSH_DW"))
         return true;

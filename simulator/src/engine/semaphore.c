@@ -90,7 +90,7 @@ enum cs_result mi_semaphore_wait(struct engine *e, unsigned ndw)
             engine_refresh_lease(e);
             continue;
         }
-        engine_nap(e, nap_ns);
+        engine_nap(e, nap_ns, attention_wanted(e));
         if (nap_ns < LONGEST_NAP_NS)
             nap_ns += nap_ns / 8;
     }
