@@ -157,9 +157,12 @@ int Gpu::enable(uint64_t value)
     return setParam(I915_GEM_VM_PARAM_SVM, value);
 }
 
-int Gpu::bindArray(std::vector<drm_i915_gem_vm_bind_va> &vas, uint32_t *done)
+int Gpu::bindArray(std::vector<drm_i915_gem_vm_bind_va> &vas, uint32_t *done,
+                   const std::vector<drm_i915_gem_vm_bind_fence> &fences)
 {
     drm_i915_gem_vm_bind b = {};
+    b.num_fences = uint32_t(fences.size());
+    b.fences_ptr = address(fences.data());
     b.vm_id = vm_;
     b.num_vas = uint32_t(vas.size());
     b.vas_ptr = address(vas.data());
@@ -238,6 +241,27 @@ int Gpu::bindObject(const void *at, size_t length, uint32_t handle, uint64_t off
     return bindArray(va);
 }
 
+int Gpu::advise(const void *start, size_t length, uint32_t attribute, uint64_t value)
+{
+    drm_i915_gem_vm_advise a = {};
+    a.vm_id = vm_;
+    a.attribute = attribute;
+    a.start = address(start);
+    a.length = length;
+    a.value = value;
+    return call(fd_, DRM_IOCTL_I915_GEM_VM_ADVISE, &a);
+}
+
+uint32_t Gpu::userptr(void *at, size_t length)
+{
+    drm_i915_gem_userptr u = {};
+    u.user_ptr = address(at);
+    u.user_size = length;
+    if (call(fd_, DRM_IOCTL_I915_GEM_USERPTR, &u))
+        throw failure("GEM_USERPTR");
+    return u.handle;
+}
+
 uint32_t Gpu::createBo(size_t size)
 {
     drm_i915_gem_create c = {};
@@ -260,7 +284,8 @@ void *Gpu::map(uint32_t handle, size_t size)
     return p;
 }
 
-int Gpu::trySubmit(const Batch &batch, uint32_t *handle, Ring ring)
+int Gpu::trySubmit(const Batch &batch, uint32_t *handle, Ring ring,
+                   const std::vector<drm_i915_gem_exec_object2> &more)
 {
     const std::vector<uint32_t> dw = batch.finish();
     if (dw.size() * 4 > kBatchSize)
@@ -271,15 +296,17 @@ int Gpu::trySubmit(const Batch &batch, uint32_t *handle, Ring ring)
     memcpy(mapping, dw.data(), dw.size() * 4);
     munmap(mapping, kBatchSize);
 
+    std::vector<drm_i915_gem_exec_object2> list = more;
     drm_i915_gem_exec_object2 object = {};
     object.handle = bo;
     object.offset = address(window_ + next_);
     object.flags = EXEC_OBJECT_PINNED | EXEC_OBJECT_SUPPORTS_48B_ADDRESS;
+    list.push_back(object);
     next_ = (next_ + kBatchSize) % kWindowSize;
 
     drm_i915_gem_execbuffer2 eb = {};
-    eb.buffers_ptr = address(&object);
-    eb.buffer_count = 1;
+    eb.buffers_ptr = address(list.data());
+    eb.buffer_count = uint32_t(list.size());
     eb.flags = (ring == Ring::kCopy ? I915_EXEC_BLT : I915_EXEC_RENDER) | I915_EXEC_NO_RELOC;
     eb.rsvd1 = ctx_;
     const int err = call(fd_, DRM_IOCTL_I915_GEM_EXECBUFFER2, &eb);

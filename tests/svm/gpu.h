@@ -63,7 +63,9 @@ class Gpu
     int enable(uint64_t value);
     int bind(const void *start, size_t length, uint32_t flags = 0);
     int unbind(const void *start, size_t length);
-    int bindArray(std::vector<drm_i915_gem_vm_bind_va> &vas, uint32_t *done = nullptr);
+    int bindArray(std::vector<drm_i915_gem_vm_bind_va> &vas, uint32_t *done = nullptr,
+                  const std::vector<drm_i915_gem_vm_bind_fence> &fences = {});
+    int advise(const void *start, size_t length, uint32_t attribute, uint64_t value);
     int query(const void *at, size_t length, drm_i915_gem_vm_query *out);
     int prefetch(const void *start, size_t length, uint32_t region, drm_i915_gem_vm_prefetch *out);
 
@@ -71,10 +73,12 @@ class Gpu
     uint32_t createLocal(size_t size, bool both);
     void *map(uint32_t handle, size_t size);
     void close(uint32_t handle);
+    uint32_t userptr(void *at, size_t length);
     int bindObject(const void *at, size_t length, uint32_t handle, uint64_t offset);
 
     /* Submit; the handle stands for the work. trySubmit gives 0 or an error number. */
-    int trySubmit(const Batch &batch, uint32_t *handle, Ring ring = Ring::kRender);
+    int trySubmit(const Batch &batch, uint32_t *handle, Ring ring = Ring::kRender,
+                  const std::vector<drm_i915_gem_exec_object2> &more = {});
     uint32_t submit(const Batch &batch, Ring ring = Ring::kRender);
     /* True when it finished in time; the handle is closed then. */
     bool wait(uint32_t handle, int64_t ns = 20'000'000'000);
