@@ -97,6 +97,7 @@ cl_int svm_migrate(cl_command_queue queue, cl_uint count, const void **pointers,
                    cl_command_type type, cl_event *event);
 /* Copies and fills: makes NEO know pointers that are not its own, then lets NEO do them. */
 bool svm_prepare(cl_command_queue queue, const void *pointer, size_t size);
+bool svm_fill_is_aligned(const void *to, size_t pattern_size, size_t size);
 /* NULL if the handle is no good. */
 cl_context kernel_context(cl_kernel kernel);
 cl_context queue_context(cl_command_queue queue);

@@ -6,6 +6,7 @@
 #include "layer.h"
 
 #define ALIGNMENT_MAX ((size_t)2 << 20)
+#define PATTERN_MAX   128
 
 cl_context queue_context(cl_command_queue queue)
 {
@@ -75,11 +76,18 @@ static cl_int CL_API_CALL enqueue_copy(cl_command_queue queue, cl_bool blocking,
     return layer.next.clEnqueueSVMMemcpy(queue, blocking, to, from, size, count, events, event);
 }
 
+/* What the specification asks of a fill and NEO does not look at. */
+bool svm_fill_is_aligned(const void *to, size_t pattern_size, size_t size)
+{
+    return pattern_size && pattern_size <= PATTERN_MAX && !(pattern_size & (pattern_size - 1)) &&
+           !((uintptr_t)to % pattern_size) && !(size % pattern_size);
+}
+
 static cl_int CL_API_CALL enqueue_fill(cl_command_queue queue, void *to, const void *pattern,
                                        size_t pattern_size, size_t size, cl_uint count,
                                        const cl_event *events, cl_event *event)
 {
-    if (!svm_prepare(queue, to, size))
+    if (!svm_fill_is_aligned(to, pattern_size, size) || !svm_prepare(queue, to, size))
         return CL_INVALID_VALUE;
     return layer.next.clEnqueueSVMMemFill(queue, to, pattern, pattern_size, size, count, events,
                                           event);

@@ -188,7 +188,7 @@ static cl_int CL_API_CALL enqueue_fill(cl_command_queue queue, void *to, const v
                                        size_t pattern_size, size_t size, cl_uint count,
                                        const cl_event *events, cl_event *event)
 {
-    if (!svm_prepare(queue, to, size))
+    if (!svm_fill_is_aligned(to, pattern_size, size) || !svm_prepare(queue, to, size))
         return CL_INVALID_VALUE;
     return layer.usm.fill(queue, to, pattern, pattern_size, size, count, events, event);
 }

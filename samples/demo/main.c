@@ -8,6 +8,7 @@
  */
 #include <inttypes.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,28 +174,34 @@ struct preparation {
     struct corpus *corpus;
     const struct options *options;
     const char *error;
+    sem_t done, over;
 };
 
 static void *prepare_thread(void *argument)
 {
     struct preparation *preparation = argument;
     preparation->error = prepare(preparation->corpus, preparation->options);
+    sem_post(&preparation->done);
+    sem_wait(&preparation->over);
     return NULL;
 }
 
 /*
- * In a thread, because malloc() then takes the memory from an arena of its own: what the runtimes
- * allocate in this one does not lie between the nodes, and does not bring them back to the CPU.
+ * In a thread that stays, because malloc() then takes the memory from an arena of its own: what
+ * the runtimes allocate does not lie between the nodes, and does not bring them back to the CPU.
  */
-static const char *prepare_apart(struct corpus *corpus, const struct options *options)
+static const char *prepare_apart(struct corpus *corpus, const struct options *options,
+                                 struct preparation *preparation, pthread_t *thread)
 {
-    struct preparation preparation = {.corpus = corpus, .options = options};
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, prepare_thread, &preparation))
+    preparation->corpus = corpus;
+    preparation->options = options;
+    sem_init(&preparation->done, 0, 0);
+    sem_init(&preparation->over, 0, 0);
+    if (pthread_create(thread, NULL, prepare_thread, preparation))
         return "cannot start a thread";
-    pthread_join(thread, NULL);
-    if (preparation.error)
-        return preparation.error;
+    sem_wait(&preparation->done);
+    if (preparation->error)
+        return preparation->error;
     const void *data[] = {corpus->text, corpus->words.array, corpus->queries.array, corpus->found,
                           corpus->root};
     printf("%zu bytes of text: %u words, a trie of %zu nodes (%zu KiB), %u words to look up\n\n",
@@ -207,11 +214,13 @@ int main(int argc, char **argv)
 {
     struct options options;
     struct corpus corpus = {0};
+    struct preparation preparation = {0};
+    pthread_t builder;
     if (!parse(argc, argv, &options)) {
         fprintf(stderr, "Usage: svm-demo [--api opencl|level-zero] [--words N] FILE...\n");
         return EXIT_USAGE;
     }
-    const char *error = prepare_apart(&corpus, &options);
+    const char *error = prepare_apart(&corpus, &options, &preparation, &builder);
     if (error) {
         fprintf(stderr, "svm-demo: %s\n", error);
         return EXIT_USAGE;
@@ -223,6 +232,8 @@ int main(int argc, char **argv)
     if (!options.api || strcmp(options.api, "level-zero") == 0)
         right = run_api(&runner_level_zero, &corpus) && right;
     printf("\n%s\n", right ? "Every result is the CPU's." : "FAILED");
+    sem_post(&preparation.over);
+    pthread_join(builder, NULL);
     corpus_free(&corpus);
     return right ? EXIT_SUCCESS : EXIT_FAILURE;
 }

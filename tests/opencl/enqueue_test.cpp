@@ -55,6 +55,9 @@ INSTANTIATE_TEST_SUITE_P(Memory, EnqueueSvm,
 
 TEST_P(EnqueueSvm, Fill)
 {
+    /* malloc() promises 16 bytes of alignment only, a fill needs that of its pattern. */
+    auto *bytes = reinterpret_cast<unsigned char *>(
+        (reinterpret_cast<uintptr_t>(this->bytes) + 127) & ~uintptr_t(127));
     for (size_t pattern_size : {1ul, 4ul, 16ul, 128ul}) {
         unsigned char pattern[128];
         for (size_t i = 0; i < pattern_size; i++)
@@ -173,6 +176,12 @@ TEST_P(EnqueueSvm, ErrorsAreThoseOfTheSpecification)
     const unsigned char pattern[128] = {};
     void *nowhere = reinterpret_cast<void *>(0x1000);
     EXPECT_EQ(clEnqueueSVMMemFill(queue, nowhere, pattern, 4, 64, 0, nullptr, nullptr),
+              CL_INVALID_VALUE);
+    EXPECT_EQ(clEnqueueSVMMemFill(queue, bytes + 1, pattern, 4, 64, 0, nullptr, nullptr),
+              CL_INVALID_VALUE);
+    EXPECT_EQ(clEnqueueSVMMemFill(queue, bytes, pattern, 4, 63, 0, nullptr, nullptr),
+              CL_INVALID_VALUE);
+    EXPECT_EQ(clEnqueueSVMMemFill(queue, bytes, pattern, 3, 63, 0, nullptr, nullptr),
               CL_INVALID_VALUE);
     EXPECT_EQ(clEnqueueSVMMemcpy(queue, CL_TRUE, bytes, nowhere, 64, 0, nullptr, nullptr),
               CL_INVALID_VALUE);
