@@ -35,22 +35,38 @@ def private_toolchain():
     return hostpkgs.DEBIAN != GUEST_DEBIAN or os.environ.get("SVM_PRIVATE_BUILD") == "1"
 
 
-def _make_toolchain(folder):
+def extract_tree(s, root, packages):
+    """Debian 12 packages unpacked into a folder; nothing of them is run, so no root is needed."""
     hostpkgs.ensure("tree")
+    mode = [] if os.geteuid() == 0 else ["--mode=chrootless"]
+    s.run(["mmdebstrap", *mode, "--variant=extract", f"--include={','.join(packages)}",
+           "--aptopt=APT::Install-Recommends \"false\"", f"--keyring={mirror.KEYRING}",
+           SUITE, root, *mirror.lines(SUITE)])
+
+
+def link_programs(root, links):
+    """Names that maintainer scripts would have made."""
+    for name, program in links:
+        link = root / "usr/bin" / name
+        if not link.exists():
+            link.unlink(missing_ok=True)
+            link.symlink_to(program)
+
+
+def enter(root, *folders):
+    """What goes before a command that is to run in such a tree, with these folders of ours in it."""
+    namespace = ["unshare", "--mount"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
+    return [*namespace, "--", "sh", "-ec", _ENTER, "svm", str(root), str(folders[0]),
+            *map(str, folders), "--"]
+
+
+def _make_toolchain(folder):
     packages = [*hostpkgs.NEEDS["build"], "libc-bin", "coreutils", "dash", "bash", "sed", "grep", "gawk",
                 "findutils", "diffutils", "python3-minimal"]
     packages = [p for p in packages if p != "intel-ocloc"]
     with step("Making a private Debian 12 to build in") as s:
-        # Extracted only: nothing of it is run while it is made, so no root is needed.
-        mode = [] if os.geteuid() == 0 else ["--mode=chrootless"]
-        s.run(["mmdebstrap", *mode, "--variant=extract", f"--include={','.join(packages)}",
-               "--aptopt=APT::Install-Recommends \"false\"", f"--keyring={mirror.KEYRING}",
-               SUITE, folder / "root", *mirror.lines(SUITE)])
-        bin_dir = folder / "root/usr/bin"
-        for name, program in (("sh", "dash"), ("cc", "gcc"), ("c++", "g++"), ("awk", "gawk")):
-            if not (bin_dir / name).exists():  # else made by maintainer scripts, which did not run
-                (bin_dir / name).unlink(missing_ok=True)
-                (bin_dir / name).symlink_to(program)
+        extract_tree(s, folder / "root", packages)
+        link_programs(folder / "root", (("sh", "dash"), ("cc", "gcc"), ("c++", "g++"), ("awk", "gawk")))
 
 
 def _inside():
@@ -59,9 +75,7 @@ def _inside():
         return []
     key = store.digest(SUITE, *sorted(hostpkgs.NEEDS["build"]), 1)
     root = store.artefact("toolchain", key, _make_toolchain, deep=False) / "root"
-    namespace = ["unshare", "--mount"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
-    return [*namespace, "--", "sh", "-ec", _ENTER, "svm", str(root), str(paths.TREE),
-            str(paths.TREE), str(paths.make(paths.BUILD)), "--"]
+    return enter(root, paths.TREE, paths.make(paths.BUILD))
 
 
 def _configure():

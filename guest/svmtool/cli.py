@@ -12,7 +12,8 @@ from .ui import SvmError, note
 def _guest_options(parser):
     g = parser.add_argument_group("guest")
     g.add_argument("--kernel", choices=kernel.VARIANTS, default=os.environ.get("SVM_KERNEL", "fast"),
-                   help="stock: Debian's binary; fast: ours (default); debug: ours with all checkers")
+                   help="stock: Debian's binary; stock+svm: the same with our i915; fast: ours (default); "
+                        "debug: ours with all checkers")
     g.add_argument("--lmem", default="2G", metavar="SIZE", help="the GPU's local memory, 256M to 16G (default 2G)")
     g.add_argument("--mem", default="4G", metavar="SIZE", help="the guest's memory (default 4G)")
     g.add_argument("--smp", type=int, default=2, metavar="N", help="CPUs (default 2)")
@@ -63,7 +64,7 @@ def cmd_shell(args):
 
 def cmd_kernel(args):
     for variant in args.variant or ["fast"]:
-        built = kernel.stock() if variant == "stock" else kernel.build(variant, args.update)
+        built = kernel.build(variant, args.update) if variant in kernel.BUILT else kernel.ensure(variant)
         kernel.describe(built)
     return 0
 
