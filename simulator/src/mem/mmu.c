@@ -20,8 +20,9 @@
 /* Entry bits: i915's gt/intel_gtt.h (GEN8_PAGE_*, GEN12_*), TGL PRM vol. 6 "4-Level Paging". */
 #define ENTRY_PRESENT    (1ull << 0)
 #define ENTRY_GGTT_LOCAL (1ull << 1) /* GEN12_GGTT_PTE_LM */
-#define ENTRY_PAGE_SIZE  (1ull << 7) /* GEN8_PDE_PS_2M, in a PDE only: bit 7 of a PTE is a PAT bit \
-                                      */
+#define ENTRY_PAGE_SIZE                                                       \
+    (1ull << 7) /* GEN8_PDE_PS_2M, in a PDE only: bit 7 of a PTE is a PAT bit \
+                 */
 #define ENTRY_LOCAL \
     (1ull << 11) /* GEN12_PPGTT_PTE_LM, leaves only: page tables always lie in LMEM */
 #define ENTRY_IPS_64K \
