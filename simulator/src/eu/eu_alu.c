@@ -576,6 +576,8 @@ static void to_bits(const struct eu_op *op, unsigned rounding, union lanes *r, u
             uint32_t b;
             float f = (float)r->i[l];
 
+            if (op->sat)
+                f = f > 0 ? (f < 1 ? f : 1.0f) : 0.0f;
             memcpy(&b, &f, 4);
             bits[l] = type == T_HF ? eu_float_to_half(f, rounding) : b;
         }

@@ -624,7 +624,7 @@ static void modify(const struct eu_op *op, unsigned src, uint8_t *row)
         if (flt) {
             v = (v & v_splat(op->keep[src])) ^ v_splat(op->flip[src]);
         } else {
-            if (s->abs)
+            if (s->abs && s->type != T_UD)
                 v = v_pick((vu)((vi)v < 0), -v, v);
             if (s->neg)
                 v = logic ? ~v : -v;
@@ -1197,7 +1197,7 @@ static enum kernel divide_kernel(const struct eu_op *op)
 {
     bool sign = op->src[0].type == T_D;
 
-    if (op->src[0].type != op->src[1].type)
+    if (op->src[0].type != op->src[1].type || modified(op))
         return K_NONE;
     if (op->fc == MATH_IQOT)
         return sign ? K_idiv : K_udiv;
@@ -1232,6 +1232,8 @@ static enum kernel int_kernel(const struct eu_op *op)
     case OP_SHR:
         return K_shr;
     case OP_ASR:
+        if (na && op->src[0].type == T_UD)
+            return K_NONE;
         return op->src[0].type == T_UD ? K_shr : K_asr;
     case OP_ROL:
         return op->src[0].size == 4 ? K_rol : K_NONE;
