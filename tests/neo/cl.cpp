@@ -102,8 +102,7 @@ static std::string buildLog(cl_program program)
 static std::string cachePath(const std::string &source, const char *options)
 {
     const char *folder = getenv("SVM_KERNEL_CACHE");
-    std::string key = source + '\0' + options + '\0' + Device::get().text(CL_DRIVER_VERSION) +
-                      Device::get().text(CL_DEVICE_NAME);
+    std::string key = source + '\0' + options + '\0' + Device::get().text(CL_DRIVER_VERSION);
     uint64_t hash = 14695981039346656037ull; // FNV-1a
     char name[32];
 

@@ -121,8 +121,8 @@ static enum turn run_slice(struct gp_worker *w, struct gp_slot *slot)
     case EU_BUDGET:
         return may_go_on(w) ? TURN_OVER : TURN_FAILED;
     default:
-        report_eu_error(w->job, slot);
-        atomic_store(&w->job->failed, true);
+        if (!atomic_exchange(&w->job->failed, true)) /* a message's error is told already */
+            report_eu_error(w->job, slot);
         return TURN_FAILED;
     }
 }
