@@ -88,22 +88,35 @@ def _key(variant, version):
     return f"{variant}-" + store.digest(*parts)
 
 
-def _build(variant, version, folder):
-    hostpkgs.ensure("kernel")
+def _sync(variant, version):
+    """Bring the tree up to date and return the key of what is in it."""
     tree, pristine, obj = places(version, variant)
-    with store.lock(f"kernel-tree-{variant}"):
-        unpack(version, tree, pristine)
-        paths.make(obj)
+    unpack(version, tree, pristine)
+    paths.make(obj)
+    while True:  # kernel/ may be edited meanwhile
+        key = _key(variant, version)
         Overlay(tree, pristine).sync()
-        with step(f"Building the {variant} kernel {version}") as s:
-            _configure(s, tree, obj, variant)
-            s.run(_make(tree, obj, "vmlinux", "modules"))
-            _install(s, tree, obj, folder)
+        if key == _key(variant, version):
+            return key
+
+
+def _build(variant, version, folder):
+    tree, _, obj = places(version, variant)
+    with step(f"Building the {variant} kernel {version}") as s:
+        _configure(s, tree, obj, variant)
+        s.run(_make(tree, obj, "vmlinux", "modules"))
+        _install(s, tree, obj, folder)
 
 
 def build(variant, update=False):
     version = source_version(update)
-    folder = store.artefact("kernels", _key(variant, version), lambda f: _build(variant, version, f))
+    folder = paths.CACHE / "kernels" / _key(variant, version)
+    if not store.is_whole(folder):
+        hostpkgs.ensure("kernel")
+        with store.lock(f"kernel-tree-{variant}"):
+            key = _sync(variant, version)
+            folder = store.artefact("kernels", key, lambda f: _build(variant, version, f))
+    os.utime(folder)
     store.prune("kernels", KEEP)
     return Kernel(variant, folder)
 

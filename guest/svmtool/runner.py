@@ -17,7 +17,11 @@ OUT_LOGS = paths.OUT / "logs"
 # Lines of a guest's kernel log that fail whatever ran, beside the program's own verdict.
 KERNEL_FAULTS = re.compile(r"\b(WARNING: (?!Kernel compiled)|BUG: |KASAN: |UBSAN: |kernel BUG at|Oops: |"
                            r"possible recursive locking|possible circular locking|"
-                           r"suspicious RCU usage|INFO: task .* blocked)")
+                           r"suspicious RCU usage|INFO: task .* blocked|kmemleak: \d+ new suspected)")
+# On the debug kernel, after the program: an object counts as leaked when it is 5 s old and
+# unreferenced in two scans (mm/kmemleak.c).
+LEAK_SCAN = ("\"$@\"; s=$?; k=/sys/kernel/debug/kmemleak; sleep 6; echo scan > $k; echo scan > $k; "
+             "sed 's/^/kmemleak: /' $k > /dev/kmsg; exit $s")
 COLOURS = {"passed": "32", "failed": "31", "skipped": "33"}
 
 
@@ -133,7 +137,10 @@ class Runner:
         return vm.Guest(*self.artefacts[key][:1], options, self.artefacts[key][1])
 
     def _in_guest(self, program, lines, log_path):
-        guest = self.guest(self.guest_options(program, self._argv(program)))
+        options = self.guest_options(program, self._argv(program))
+        if options.kernel == "debug":
+            options.command = ["/bin/sh", "-c", LEAK_SCAN, "svm", *options.command]
+        guest = self.guest(options)
         status = guest.run(write=lambda kind, data: lines.feed(data))
         if guest.problems:
             note(f"{'; '.join(guest.problems)}\n{guest.last_words()}")
