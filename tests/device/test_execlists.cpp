@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "machine.hpp"
 
+#include <algorithm>
+#include <ctime>
+
 namespace {
 class Execlists : public ::testing::TestWithParam<uint32_t> {
   protected:
@@ -226,6 +229,42 @@ TEST_P(Execlists, WaitingEngineSleeps)
     EXPECT_LT(clock() - before, CLOCKS_PER_SEC / 10); // not half a CPU
     raise_flag();
     EXPECT_EQ(m.event(base), "idle<-1");
+}
+
+TEST_P(Execlists, SpinnerThatDoesNotArbitrateLeavesTheCpu)
+{
+    Memory batch = m.allocate(1);
+    const uint32_t spin[] = {MI_NOOP, MI_BATCH_START, batch.ggtt, 0};
+    std::copy(std::begin(spin), std::end(spin), batch.dw);
+    a.emit({MI_BATCH_START, batch.ggtt, 0, MI_NOOP});
+    b.emit(store(2));
+    m.submit(base, {a.descriptor()});
+    EXPECT_EQ(m.event(base), "1<-idle*");
+    m.submit(base, {b.descriptor()}); // waits in vain
+    clock_t before = clock();
+    m.wait([] { return false; }, 300);
+    EXPECT_LT(clock() - before, CLOCKS_PER_SEC / 6);
+    EXPECT_EQ(m.no_event(base), "none");
+    __atomic_store_n(&batch.dw[0], MI_BATCH_END, __ATOMIC_RELEASE);
+    EXPECT_EQ(m.event(base), "2<-1*");
+    EXPECT_EQ(m.event(base), "idle<-2");
+}
+
+TEST_P(Execlists, MessagesAreRationed)
+{
+    // A command streamer that writes a register of the bus earns a line in the log each time.
+    std::vector<uint32_t> refused;
+    for (int i = 0; i < 1000; i++)
+        refused.insert(refused.end(), {MI_LRI1, 0x941c, 1});
+    refused.push_back(MI_NOOP);
+    a.emit(refused);
+    m.submit(base, {a.descriptor()});
+    EXPECT_EQ(m.event(base), "1<-idle*");
+    EXPECT_EQ(m.event(base), "idle<-1");
+    std::string log = m.log_text();
+    auto lines = std::count(log.begin(), log.end(), '\n');
+    EXPECT_GT(lines, 100);
+    EXPECT_LT(lines, 700);
 }
 
 TEST(ExeclistsBoth, EnginesRunAtTheSameTime)

@@ -89,6 +89,13 @@ TEST(Registers, TimestampTicksAt19MHz)
     EXPECT_NEAR(ticks, static_cast<double>(ns.count()) * 0.0192, 19200.0);
 }
 
+TEST(Registers, TimestampStartsAtPowerOn)
+{
+    Machine m;
+    EXPECT_EQ(m.read(BCS + 0x35c), 0u);
+    EXPECT_LT(m.read(BCS + 0x358), 10 * 19200000u);
+}
+
 TEST(Registers, SelfClearingRequestsReadZero)
 {
     Machine m;
