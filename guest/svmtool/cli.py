@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from . import clean, demo, doctor, kernel, paths, runner, suites, vm
+from . import clean, debs, demo, doctor, kernel, ksource, paths, runner, suites, vm
 from .ui import SvmError, note
 
 
@@ -63,8 +63,19 @@ def cmd_shell(args):
 
 
 def cmd_kernel(args):
+    if args.update:
+        ksource.update()
+    if args.deb:
+        for variant in args.variant or ["full"]:
+            if variant not in ("full", "stock+svm"):
+                raise SvmError("--deb makes packages of: full, stock+svm")
+            for deb in debs.kernel_packages() if variant == "full" else debs.module_package():
+                note(f"made {deb}")
+        return 0
     for variant in args.variant or ["fast"]:
-        built = kernel.build(variant, args.update) if variant in kernel.BUILT else kernel.ensure(variant)
+        if variant == "full":
+            raise SvmError("full is for --deb")
+        built = kernel.ensure(variant)
         kernel.describe(built)
     return 0
 
@@ -96,7 +107,10 @@ def _parser():
     k = verbs.add_parser("kernel", help="build the guest's kernel",
                          description="Build guest kernels from Debian's source with kernel/ laid over it; only "
                                      "what changed is built again.")
-    k.add_argument("variant", nargs="*", choices=kernel.VARIANTS, help="default: fast")
+    k.add_argument("variant", nargs="*", choices=[*kernel.VARIANTS, "full", []], metavar="VARIANT",
+                   help=f"{', '.join(kernel.VARIANTS)}; default: fast; with --deb: full (Debian's configuration, device memory included; "
+                        "default) or stock+svm (i915 alone for Debian's own kernel)")
+    k.add_argument("--deb", action="store_true", help="make Debian packages for a real machine, in out/debs")
     k.add_argument("--update", action="store_true", help="take the newest Debian source of the series")
     k.set_defaults(func=cmd_kernel)
 

@@ -49,6 +49,7 @@ NEEDS = {
         # NEO's compiler, for the samples' kernels: a package of its own from Debian 13 on.
         **({"intel-ocloc": "ocloc"} if DEBIAN >= 13 else {}),
     },
+    "deb": {"debhelper": "dh", "dpkg-dev": "dpkg-buildpackage", "python3": "python3"},
     "fuzz": {"clang": "clang"},
 }
 

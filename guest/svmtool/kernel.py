@@ -26,7 +26,7 @@ def _svm_fragment():
     return KERNEL_DIR / "config" / "svm.config"
 
 
-def _make(tree, obj, *targets):
+def make_argv(tree, obj, *targets):
     # A fixed origin, so that the same source gives the same kernel.
     return ["nice", "-n", "5", "make", f"-j{os.cpu_count() or 1}", "-C", tree, f"O={obj}",
             "LOCALVERSION=", "KBUILD_BUILD_USER=svm", "KBUILD_BUILD_HOST=svm",
@@ -57,11 +57,11 @@ def _configure(s, tree, obj, variant):
         return
     env = dict(os.environ, KCONFIG_CONFIG=".config.svm")
     new = obj / ".config.svm"
-    s.run(_make(tree, obj, "-s", "allnoconfig"), env=env)
+    s.run(make_argv(tree, obj, "-s", "allnoconfig"), env=env)
     with open(new, "a", encoding="utf-8") as out:
         for f in fragments:
             out.write(f.read_text())
-    s.run(_make(tree, obj, "-s", "olddefconfig"), env=env)
+    s.run(make_argv(tree, obj, "-s", "olddefconfig"), env=env)
     got = _wanted_symbols([new])
     lost = [f"{k}={v} (got {got.get(k, 'n')})" for k, v in _wanted_symbols(fragments).items()
             if got.get(k, "n") != v]
@@ -73,7 +73,7 @@ def _configure(s, tree, obj, variant):
 
 
 def _install(s, tree, obj, folder):
-    s.run(_make(tree, obj, "-s", f"INSTALL_MOD_PATH={folder}", "INSTALL_MOD_STRIP=1", "modules_install"))
+    s.run(make_argv(tree, obj, "-s", f"INSTALL_MOD_PATH={folder}", "INSTALL_MOD_STRIP=1", "modules_install"))
     for link in (folder / "lib/modules").glob("*/build"):
         link.unlink()
     s.run(["objcopy", "--strip-debug", obj / "vmlinux", folder / "vmlinux"])
@@ -104,12 +104,12 @@ def _build(variant, version, folder):
     tree, _, obj = places(version, variant)
     with step(f"Building the {variant} kernel {version}") as s:
         _configure(s, tree, obj, variant)
-        s.run(_make(tree, obj, "vmlinux", "modules"))
+        s.run(make_argv(tree, obj, "vmlinux", "modules"))
         _install(s, tree, obj, folder)
 
 
-def build(variant, update=False):
-    version = source_version(update)
+def build(variant):
+    version = source_version()
     folder = paths.CACHE / "kernels" / _key(variant, version)
     if not store.is_whole(folder):
         hostpkgs.ensure("kernel")

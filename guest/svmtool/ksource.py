@@ -42,18 +42,28 @@ def _installed_source():
     return None
 
 
-def source_version(update=False):
-    """The Debian version of the source in use: once chosen, it stays until --update."""
+def source_version():
+    """The Debian version of the source in use: once chosen, it stays until update()."""
     chosen = ROOT / "version"
-    if not update and chosen.exists():
+    if chosen.exists():
         return chosen.read_text().strip()
-    installed = None if update else _installed_source()
-    version = installed[0] if installed else Apt(GUEST_SUITE).version(f"linux-source-{SERIES}")
+    installed = _installed_source()
+    return _choose(installed[0] if installed else Apt(GUEST_SUITE).version(f"linux-source-{SERIES}"))
+
+
+def _choose(version):
     if not version:
         raise SvmError(f"the mirror has no linux-source-{SERIES} for {GUEST_SUITE}")
-    paths.make(ROOT)
-    chosen.write_text(version + "\n")
+    (paths.make(ROOT) / "version").write_text(version + "\n")
     return version
+
+
+def update():
+    """Take the newest source and binary kernel of the series that the mirror has."""
+    apt = Apt(GUEST_SUITE)
+    apt.update(force=True)
+    (ROOT / "stock-package").unlink(missing_ok=True)
+    _choose(apt.version(f"linux-source-{SERIES}"))
 
 
 def places(version, variant):

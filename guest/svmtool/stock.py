@@ -18,6 +18,7 @@ from .ui import SvmError, step
 VARIANTS = ("stock", "stock+svm")
 PLANS = {"stock": "will be downloaded on need (Debian's binary, nothing to build)",
          "stock+svm": "will be made on need (Debian's binary, its i915 built again with kernel/)"}
+RECIPE = 2  # raise when _fetch_stock changes
 I915 = Path("drivers/gpu/drm/i915")
 
 
@@ -28,7 +29,8 @@ def _fetch_stock(package, folder):
         with step(f"Unpacking {package}") as s:
             s.run(["dpkg-deb", "-x", deb, Path(tmp) / "root"])
             root = Path(tmp) / "root"
-            shutil.copy2(next((root / "boot").glob("vmlinuz-*")), folder / "vmlinuz")
+            for name in ("vmlinuz", "config"):
+                shutil.copy2(next((root / "boot").glob(f"{name}-*")), folder / name)
             lib = root / "lib/modules"
             lib = lib if lib.is_dir() else root / "usr/lib/modules"
             paths.make(folder / "lib")
@@ -60,7 +62,7 @@ def stock_package():
 
 def _binary():
     package = stock_package()
-    folder = store.artefact("kernels", "stock-" + store.digest(package),
+    folder = store.artefact("kernels", "stock-" + store.digest(package, RECIPE),
                             lambda f: _fetch_stock(package, f))
     return Kernel("stock", folder)
 
