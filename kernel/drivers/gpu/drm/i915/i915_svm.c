@@ -110,6 +110,7 @@ static struct i915_svm *svm_create(struct i915_address_space *vm)
 	svm->vm = vm;
 	svm->mm = current->mm;
 	mmgrab(svm->mm);
+	get_task_comm(svm->comm, current);
 	mutex_init(&svm->mutex);
 	rwlock_init(&svm->notifier_lock);
 	INIT_LIST_HEAD(&svm->dirty);
@@ -228,6 +229,7 @@ static int svm_enable(struct i915_svm *svm, bool mirror)
 			mmdrop(svm->mm);
 			svm->mm = current->mm;
 			mmgrab(svm->mm);
+			get_task_comm(svm->comm, current);
 		}
 		svm->enabled = true;
 	}

@@ -41,6 +41,9 @@ module_param_named(svm_wait_ms, svm_wait_ms, uint, 0600);
 MODULE_PARM_DESC(svm_wait_ms,
 		 "How long the CPU waits for GPU work that uses memory it takes away, before the work is banned (default 10000)");
 
+/* How long banned work may take to be preempted. */
+#define CANCEL_MS	2000
+
 /**
  * i915_svm_idle - has all work submitted to the address space finished?
  * @svm: the address space
@@ -71,6 +74,76 @@ int i915_svm_wait_idle(struct i915_svm *svm)
 	return ret ? 0 : -ETIME;
 }
 
+/* The context of a request that has not finished, referenced; or NULL. */
+static struct intel_context *unfinished_context(struct i915_request *rq)
+{
+	struct intel_context *ce = NULL;
+
+	/* Until it is retired a request keeps its context, which RCU frees. */
+	rcu_read_lock();
+	if (!i915_request_completed(rq))
+		ce = intel_context_get(rq->context);
+	rcu_read_unlock();
+
+	return ce;
+}
+
+/*
+ * Call @fn for every unfinished request of the address space. It may sleep if
+ * the caller may; the contexts are referenced meanwhile.
+ */
+static void for_each_unfinished(struct i915_svm *svm,
+				void (*fn)(struct i915_svm *svm,
+					   struct i915_request *rq,
+					   struct intel_context *ce))
+{
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+
+	dma_resv_iter_begin(&cursor, &svm->vm->_resv, DMA_RESV_USAGE_BOOKKEEP);
+	dma_resv_for_each_fence_unlocked(&cursor, fence) {
+		struct intel_context *ce;
+
+		if (!dma_fence_is_i915(fence) || dma_fence_is_signaled(fence))
+			continue;
+
+		ce = unfinished_context(to_request(fence));
+		if (ce) {
+			fn(svm, to_request(fence), ce);
+			intel_context_put(ce);
+		}
+	}
+	dma_resv_iter_end(&cursor);
+}
+
+/* Neither allocates nor sleeps: for the notifier. */
+static void ban(struct i915_svm *svm, struct i915_request *rq, struct intel_context *ce)
+{
+	if (intel_context_set_banned(ce))
+		return;
+
+	i915_svm_count(svm, BANS, 1);
+	drm_notice(&svm->vm->i915->drm,
+		   "SVM: banning a context of %s: its work outlived %u ms of waiting for memory it uses\n",
+		   svm->comm, svm_wait_ms);
+}
+
+/* Preempts the request; only if it resists, its engine is reset. */
+static void cancel(struct i915_svm *svm, struct i915_request *rq, struct intel_context *ce)
+{
+	if (intel_context_is_banned(ce))
+		i915_request_cancel(rq, -EIO);
+}
+
+static void kill(struct i915_svm *svm, struct i915_request *rq, struct intel_context *ce)
+{
+	struct intel_engine_cs *engine;
+
+	if (intel_context_is_banned(ce) && i915_request_active_engine(rq, &engine))
+		intel_gt_handle_error(engine->gt, engine->mask, I915_ERROR_CAPTURE,
+				      "SVM: banned work does not stop");
+}
+
 /**
  * i915_svm_ban_work - end work that outlived the wait of a notifier
  * @work: &i915_svm.ban_work
@@ -78,32 +151,12 @@ int i915_svm_wait_idle(struct i915_svm *svm)
 void i915_svm_ban_work(struct work_struct *work)
 {
 	struct i915_svm *svm = container_of(work, struct i915_svm, ban_work);
-	struct dma_resv_iter cursor;
-	struct dma_fence *fence;
-	intel_engine_mask_t engines = 0;
 
-	dma_resv_iter_begin(&cursor, &svm->vm->_resv, DMA_RESV_USAGE_BOOKKEEP);
-	dma_resv_for_each_fence_unlocked(&cursor, fence) {
-		struct i915_request *rq;
+	for_each_unfinished(svm, cancel);
 
-		if (!dma_fence_is_i915(fence) || dma_fence_is_signaled(fence))
-			continue;
-
-		rq = to_request(fence);
-		rcu_read_lock();
-		if (!i915_request_completed(rq)) {
-			engines |= READ_ONCE(rq->engine)->mask;
-			intel_context_set_banned(rq->context);
-			i915_svm_count(svm, BANS, 1);
-		}
-		rcu_read_unlock();
-	}
-	dma_resv_iter_end(&cursor);
-
-	if (engines)
-		intel_gt_handle_error(svm->vm->gt, engines, I915_ERROR_CAPTURE,
-				      "SVM: work outlived %u ms of waiting for memory it uses",
-				      svm_wait_ms);
+	if (dma_resv_wait_timeout(&svm->vm->_resv, DMA_RESV_USAGE_BOOKKEEP, false,
+				  msecs_to_jiffies(CANCEL_MS)) <= 0)
+		for_each_unfinished(svm, kill);
 }
 
 /* The one place where GPU access is stopped. Returns with it stopped or doomed. */
@@ -121,8 +174,10 @@ static void stop_gpu(struct i915_svm *svm)
 	i915_svm_count(svm, WAITS, 1);
 	i915_svm_count(svm, WAIT_NS, ktime_to_ns(ktime_sub(ktime_get(), start)));
 
-	if (ret <= 0)
+	if (ret <= 0) {
+		for_each_unfinished(svm, ban);
 		queue_work(system_unbound_wq, &svm->ban_work);
+	}
 }
 
 /**

@@ -22,6 +22,7 @@
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -162,6 +163,7 @@ struct i915_svm {
 	struct i915_address_space *vm;
 	/** @mm: whose memory is bound; only grabbed, it may exit before us */
 	struct mm_struct *mm;
+	char comm[TASK_COMM_LEN]; /* of who enabled it, for messages */
 
 	struct mutex mutex;
 	bool enabled;
