@@ -72,9 +72,9 @@ class Tap:
     def close(self, status):
         why = None
         if self.plan is not None and self.plan != self.count:
-            why = f"planned {self.plan} results, gave {self.count}"
+            why = f"planned {self.plan} results, gave {self.count}; status {status}"
         elif not self.count:
-            why = "it gave no result"
+            why = f"it gave no result; status {status}"
         elif status and not self.failed:
             why = f"status {status}"
         return [("program", "failed", "\n".join([*self.said[-40:], why]), 0)] if why else []
