@@ -8,7 +8,8 @@
 #include <fstream>
 #include <functional>
 
-namespace {
+namespace
+{
 double seconds()
 {
     using namespace std::chrono;
@@ -44,8 +45,9 @@ void bench_submissions(const Gpu &gpu, const Context &context, Engine engine)
             batch.object.wait();
         }
     });
-    std::printf("empty submissions on %-6s %8.0f /s, one after the other's end %8.0f /s (%.2f of it)\n",
-                name(engine).c_str(), kBatches / each, kBatches / round_trip, each / round_trip);
+    std::printf(
+        "empty submissions on %-6s %8.0f /s, one after the other's end %8.0f /s (%.2f of it)\n",
+        name(engine).c_str(), kBatches / each, kBatches / round_trip, each / round_trip);
 }
 
 // The kernel log stamps the first and the last line of i915's probe.
@@ -74,8 +76,8 @@ bool bench_probe()
         std::fprintf(stderr, "bench-submit: i915's probe is not in the kernel log\n");
         return false;
     }
-    std::printf("probe of i915             %8.0f ms, %.0f %% of the time since power-on\n", (ended - began) * 1e3,
-                100 * (ended - began) / ended);
+    std::printf("probe of i915             %8.0f ms, %.0f %% of the time since power-on\n",
+                (ended - began) * 1e3, 100 * (ended - began) / ended);
     return true;
 }
 } // namespace

@@ -4,14 +4,16 @@
 
 #include <chrono>
 
-namespace {
+namespace
+{
 constexpr uint32_t fast_copy = 0x50800008; // XY_FAST_COPY_BLT, 10 dwords
 constexpr uint32_t src_copy = 0x54f00008;  // XY_SRC_COPY_BLT, 32 bit, all channels
 constexpr uint32_t color = 0x54300005;     // XY_COLOR_BLT, 32 bit
 constexpr uint32_t depth_32 = 3u << 24;
 constexpr uint32_t pitch = 4096;
 
-class Blit : public ::testing::TestWithParam<std::tuple<Place, Place>> {
+class Blit : public ::testing::TestWithParam<std::tuple<Place, Place>>
+{
   protected:
     Blit()
     {
@@ -42,8 +44,8 @@ TEST_P(Blit, FastCopy)
 {
     Batch batch(gpu);
     batch
-        .emit({fast_copy, depth_32 | pitch, 0, rows << 16 | pitch / 4, target.low(), target.high(), 0, pitch,
-               source.low(), source.high()})
+        .emit({fast_copy, depth_32 | pitch, 0, rows << 16 | pitch / 4, target.low(), target.high(),
+               0, pitch, source.low(), source.high()})
         .run(context, copy, {&source, &target});
     expect_equal();
 }
@@ -52,8 +54,8 @@ TEST_P(Blit, SourceCopy)
 {
     Batch batch(gpu);
     batch
-        .emit({src_copy, depth_32 | 0xccu << 16 | pitch, 0, rows << 16 | pitch / 4, target.low(), target.high(), 0,
-               pitch, source.low(), source.high()})
+        .emit({src_copy, depth_32 | 0xccu << 16 | pitch, 0, rows << 16 | pitch / 4, target.low(),
+               target.high(), 0, pitch, source.low(), source.high()})
         .run(context, copy, {&source, &target});
     expect_equal();
 }
@@ -62,11 +64,12 @@ TEST_P(Blit, ColorFillsItsRectangleOnly)
 {
     Batch batch(gpu);
     batch
-        .emit({color, depth_32 | 0xf0u << 16 | pitch, 2u << 16 | 3, 5u << 16 | 9, target.low(), target.high(),
-               0x11223344})
+        .emit({color, depth_32 | 0xf0u << 16 | pitch, 2u << 16 | 3, 5u << 16 | 9, target.low(),
+               target.high(), 0x11223344})
         .run(context, copy, {&target});
     for (uint32_t y = 0; y < 8; y++)
         for (uint32_t x = 0; x < 16; x++)
-            ASSERT_EQ(target.dw[y * pitch / 4 + x], y >= 2 && y < 5 && x >= 3 && x < 9 ? 0x11223344u : 0u)
+            ASSERT_EQ(target.dw[y * pitch / 4 + x],
+                      y >= 2 && y < 5 && x >= 3 && x < 9 ? 0x11223344u : 0u)
                 << x << "," << y;
 }

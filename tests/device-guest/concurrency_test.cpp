@@ -34,13 +34,15 @@ TEST(Concurrency, EnginesWaitForEachOtherByFence)
     Gpu gpu;
     Context context(gpu);
     Object chain(gpu, Place::local, 4096);
-    // Every batch copies the last value and stores the next, alternating engines: implicit fences order them.
+    // Every batch copies the last value and stores the next, alternating engines: implicit fences
+    // order them.
     std::vector<std::unique_ptr<Batch>> batches;
     constexpr uint32_t links = 40;
     for (uint32_t i = 0; i < links; i++) {
         batches.push_back(std::make_unique<Batch>(gpu));
         Batch &b = *batches.back();
-        b.emit({mi(0x2e, 3), chain.low() + 4 * (i + 1), chain.high(), chain.low() + 4 * i, chain.high()});
+        b.emit({mi(0x2e, 3), chain.low() + 4 * (i + 1), chain.high(), chain.low() + 4 * i,
+                chain.high()});
         if (i == 0)
             b.store(chain, 4, 0xc4a1);
         b.submit(context, i % 2 ? copy : render, {&chain});

@@ -12,7 +12,8 @@
 #include <thread>
 #include <unistd.h>
 
-namespace {
+namespace
+{
 std::atomic<uint64_t> next_va{1ull << 32};
 
 uint64_t take_va(uint64_t size)
@@ -33,7 +34,10 @@ std::string name(Place place)
     return place == Place::local ? "lmem" : place == Place::system ? "smem" : "userptr";
 }
 
-std::string name(Engine engine) { return engine == render ? "rcs0" : "bcs0"; }
+std::string name(Engine engine)
+{
+    return engine == render ? "rcs0" : "bcs0";
+}
 
 Gpu::Gpu() : fd(open("/dev/dri/renderD128", O_RDWR | O_CLOEXEC))
 {
@@ -44,7 +48,10 @@ Gpu::Gpu() : fd(open("/dev/dri/renderD128", O_RDWR | O_CLOEXEC))
     vm = control.vm_id;
 }
 
-Gpu::~Gpu() { close(fd); }
+Gpu::~Gpu()
+{
+    close(fd);
+}
 
 int Gpu::ioctl(unsigned long request, void *argument) const
 {
@@ -71,7 +78,8 @@ void Object::create(uint16_t memory_class)
     offset.handle = handle;
     offset.flags = I915_MMAP_OFFSET_FIXED;
     check(gpu.ioctl(DRM_IOCTL_I915_GEM_MMAP_OFFSET, &offset), "GEM_MMAP_OFFSET");
-    void *map = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, gpu.fd, static_cast<off_t>(offset.offset));
+    void *map = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, gpu.fd,
+                     static_cast<off_t>(offset.offset));
     check(map == MAP_FAILED ? -errno : 0, "mmap");
     dw = static_cast<uint32_t *>(map);
 }
@@ -88,7 +96,8 @@ void Object::create_user()
     handle = user.handle;
 }
 
-Object::Object(const Gpu &g, Place where, size_t bytes, uint64_t gpu_va) : gpu(g), place(where), size(bytes)
+Object::Object(const Gpu &g, Place where, size_t bytes, uint64_t gpu_va)
+    : gpu(g), place(where), size(bytes)
 {
     if (place == Place::user)
         create_user();
@@ -113,7 +122,10 @@ int Object::wait(int64_t timeout_ns) const
     return gpu.ioctl(DRM_IOCTL_I915_GEM_WAIT, &wait_for);
 }
 
-void Object::wait() const { check(wait(-1), "GEM_WAIT"); }
+void Object::wait() const
+{
+    check(wait(-1), "GEM_WAIT");
+}
 
 // --- Contexts ---
 
@@ -173,7 +185,8 @@ Batch &Batch::emit(const std::vector<uint32_t> &commands)
 Batch &Batch::store(const Object &to, uint64_t offset, uint32_t value)
 {
     uint64_t at = to.va + offset;
-    return emit({MI_STORE_DWORD, static_cast<uint32_t>(at), static_cast<uint32_t>(at >> 32), value});
+    return emit(
+        {MI_STORE_DWORD, static_cast<uint32_t>(at), static_cast<uint32_t>(at >> 32), value});
 }
 
 Batch &Batch::store_register(uint32_t reg, const Object &to, uint64_t offset)
@@ -182,7 +195,8 @@ Batch &Batch::store_register(uint32_t reg, const Object &to, uint64_t offset)
     return emit({MI_SRM, reg, static_cast<uint32_t>(at), static_cast<uint32_t>(at >> 32)});
 }
 
-int Batch::try_submit(const Context &context, Engine engine, const std::vector<const Object *> &uses)
+int Batch::try_submit(const Context &context, Engine engine,
+                      const std::vector<const Object *> &uses)
 {
     object.dw[used] = MI_BATCH_END;
     object.dw[used + 1] = MI_NOOP;
@@ -225,11 +239,14 @@ Spinner::Spinner(const Gpu &gpu, bool preemptible) : batch(gpu), flag(gpu, Place
     batch.store(flag, 0, 1);
     size_t loop = batch.used;
     uint64_t at = batch.object.va + 4 * loop;
-    batch.emit({preemptible ? MI_ARB_CHECK : MI_NOOP, MI_NOOP, MI_BATCH_START, static_cast<uint32_t>(at),
-                static_cast<uint32_t>(at >> 32)});
+    batch.emit({preemptible ? MI_ARB_CHECK : MI_NOOP, MI_NOOP, MI_BATCH_START,
+                static_cast<uint32_t>(at), static_cast<uint32_t>(at >> 32)});
 }
 
-void Spinner::start(const Context &context, Engine engine) { batch.submit(context, engine, {&flag}); }
+void Spinner::start(const Context &context, Engine engine)
+{
+    batch.submit(context, engine, {&flag});
+}
 
 bool Spinner::started() const
 {
@@ -242,7 +259,10 @@ bool Spinner::started() const
     return true;
 }
 
-void Spinner::end() { static_cast<volatile uint32_t *>(batch.object.dw)[4] = MI_BATCH_END; }
+void Spinner::end()
+{
+    static_cast<volatile uint32_t *>(batch.object.dw)[4] = MI_BATCH_END;
+}
 
 // --- Engine settings ---
 
@@ -256,4 +276,7 @@ EngineSetting::EngineSetting(Engine engine, const std::string &setting, const st
         throw std::runtime_error("cannot set " + path_);
 }
 
-EngineSetting::~EngineSetting() { std::ofstream(path_) << old_; }
+EngineSetting::~EngineSetting()
+{
+    std::ofstream(path_) << old_;
+}

@@ -18,7 +18,8 @@ std::string name(Place place);
 enum Engine : unsigned { render = 0, copy = 1 };
 std::string name(Engine engine);
 
-class Gpu { // one open file: its own VM
+class Gpu
+{ // one open file: its own VM
   public:
     Gpu();
     ~Gpu();
@@ -30,15 +31,23 @@ class Gpu { // one open file: its own VM
     uint32_t vm = 0; // that its contexts share
 };
 
-class Object {
+class Object
+{
   public:
-    // Mapped for the CPU and zeroed; gpu_va 0 takes the next free address (or, in user memory, the CPU's own).
+    // Mapped for the CPU and zeroed; gpu_va 0 takes the next free address (or, in user memory, the
+    // CPU's own).
     Object(const Gpu &gpu, Place place, size_t size, uint64_t gpu_va = 0);
     ~Object();
     Object(const Object &) = delete;
     Object &operator=(const Object &) = delete;
-    uint32_t low() const { return static_cast<uint32_t>(va); }
-    uint32_t high() const { return static_cast<uint32_t>(va >> 32); }
+    uint32_t low() const
+    {
+        return static_cast<uint32_t>(va);
+    }
+    uint32_t high() const
+    {
+        return static_cast<uint32_t>(va >> 32);
+    }
     void wait() const; // for the GPU, without a time limit
     int wait(int64_t timeout_ns) const;
 
@@ -54,7 +63,8 @@ class Object {
     void create_user();
 };
 
-class Context { // both engines; a VM of the file's, or its own
+class Context
+{ // both engines; a VM of the file's, or its own
   public:
     enum Vm { shared_vm, own_vm };
     explicit Context(const Gpu &gpu, Vm vm = shared_vm);
@@ -68,7 +78,8 @@ class Context { // both engines; a VM of the file's, or its own
     uint32_t id = 0;
 };
 
-class Batch {
+class Batch
+{
   public:
     Batch(const Gpu &gpu, Place place = Place::local, size_t size = 4096);
     Batch &emit(const std::vector<uint32_t> &commands);
@@ -83,14 +94,21 @@ class Batch {
     size_t used = 0;
 };
 
-constexpr uint32_t mi(uint32_t opcode, uint32_t flags = 0) { return opcode << 23 | flags; }
+constexpr uint32_t mi(uint32_t opcode, uint32_t flags = 0)
+{
+    return opcode << 23 | flags;
+}
 constexpr uint32_t MI_NOOP = 0, MI_ARB_CHECK = mi(0x05), MI_BATCH_END = mi(0x0a);
 constexpr uint32_t MI_STORE_DWORD = mi(0x20, 2), MI_LRI1 = mi(0x22, 1), MI_SRM = mi(0x24, 2);
 constexpr uint32_t MI_BATCH_START = mi(0x31, 1) | 1u << 8;
-constexpr uint32_t ring_base(Engine engine) { return engine == render ? 0x2000 : 0x22000; }
+constexpr uint32_t ring_base(Engine engine)
+{
+    return engine == render ? 0x2000 : 0x22000;
+}
 
 // A batch that runs until end() is called, or the kernel resets the engine.
-class Spinner {
+class Spinner
+{
   public:
     Spinner(const Gpu &gpu, bool preemptible);
     void start(const Context &context, Engine engine);
@@ -101,7 +119,8 @@ class Spinner {
 };
 
 // Restores an engine's setting in sysfs when it goes out of scope.
-class EngineSetting {
+class EngineSetting
+{
   public:
     EngineSetting(Engine engine, const std::string &setting, const std::string &value);
     ~EngineSetting();

@@ -4,8 +4,10 @@
 
 #include <cerrno>
 
-namespace {
-class Hang : public ::testing::TestWithParam<Engine> {
+namespace
+{
+class Hang : public ::testing::TestWithParam<Engine>
+{
   protected:
     Engine engine = GetParam();
     // The image gives batches minutes; here the kernel is to lose patience soon.
@@ -75,10 +77,12 @@ TEST_P(Hang, WaitingBatchGivesWayAndIsNotPunished)
     Context waiting(gpu), other(gpu);
     Object flag(gpu, Place::system, 4096), target(gpu, Place::local, 4096);
     Batch wait(gpu), batch(gpu);
-    wait.emit({mi(0x1c, 2) | 1u << 15 | 4u << 12, 1, flag.low(), flag.high()}).submit(waiting, engine, {&flag});
+    wait.emit({mi(0x1c, 2) | 1u << 15 | 4u << 12, 1, flag.low(), flag.high()})
+        .submit(waiting, engine, {&flag});
     batch.store(target, 0, 9).submit(other, engine, {&target});
     EXPECT_EQ(batch.object.wait(10 * seconds), 0);
-    EXPECT_EQ(wait.object.wait(500000000), -ETIME); // pulses come and go: it is preempted, not reset
+    EXPECT_EQ(wait.object.wait(500000000),
+              -ETIME); // pulses come and go: it is preempted, not reset
     *static_cast<volatile uint32_t *>(flag.dw) = 1;
     EXPECT_EQ(wait.object.wait(10 * seconds), 0);
     EXPECT_EQ(waiting.resets(), std::make_pair(0u, 0u));

@@ -2,10 +2,15 @@
 // What one context does is not seen by another.
 #include "gpu.hpp"
 
-namespace {
-class Isolation : public ::testing::TestWithParam<Engine> {
+namespace
+{
+class Isolation : public ::testing::TestWithParam<Engine>
+{
   protected:
-    uint32_t gpr(unsigned n) const { return ring_base(engine) + 0x600 + 8 * n; }
+    uint32_t gpr(unsigned n) const
+    {
+        return ring_base(engine) + 0x600 + 8 * n;
+    }
     Engine engine = GetParam();
     Gpu gpu;
 };
@@ -20,7 +25,9 @@ TEST_P(Isolation, RegistersBelongToTheirContext)
     Object out(gpu, Place::local, 4096);
     Batch write(gpu), overwrite(gpu), read(gpu);
     write.emit({MI_LRI1, gpr(5), 0x1234}).run(mine, engine, {});
-    overwrite.store_register(gpr(5), out, 0).emit({MI_LRI1, gpr(5), 0x9999}).run(other, engine, {&out});
+    overwrite.store_register(gpr(5), out, 0)
+        .emit({MI_LRI1, gpr(5), 0x9999})
+        .run(other, engine, {&out});
     read.store_register(gpr(5), out, 4).run(mine, engine, {&out});
     EXPECT_EQ(out.dw[0], 0u) << "a fresh context saw another's register";
     EXPECT_EQ(out.dw[1], 0x1234u);
@@ -32,7 +39,10 @@ TEST_P(Isolation, PrivilegedRegistersStayOutOfReach)
     Object out(gpu, Place::local, 4096);
     uint32_t hwsp = ring_base(engine) + 0x80;
     Batch(gpu).store_register(hwsp, out, 0).run(context, engine, {&out});
-    Batch(gpu).emit({MI_LRI1, hwsp, 0x1000}).store_register(hwsp, out, 4).run(context, engine, {&out});
+    Batch(gpu)
+        .emit({MI_LRI1, hwsp, 0x1000})
+        .store_register(hwsp, out, 4)
+        .run(context, engine, {&out});
     EXPECT_NE(out.dw[0], 0u);
     EXPECT_EQ(out.dw[1], out.dw[0]);
 }

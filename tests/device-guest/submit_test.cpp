@@ -3,8 +3,10 @@
 
 #include <sys/mman.h>
 
-namespace {
-class Submit : public ::testing::TestWithParam<std::tuple<Engine, Place>> {
+namespace
+{
+class Submit : public ::testing::TestWithParam<std::tuple<Engine, Place>>
+{
   protected:
     Engine engine = std::get<0>(GetParam());
     Place place = std::get<1>(GetParam());
@@ -20,7 +22,8 @@ std::string title(const ::testing::TestParamInfo<std::tuple<Engine, Place>> &inf
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, Submit,
                          ::testing::Combine(::testing::Values(render, copy),
-                                            ::testing::Values(Place::local, Place::system, Place::user)),
+                                            ::testing::Values(Place::local, Place::system,
+                                                              Place::user)),
                          title);
 
 TEST_P(Submit, StoreDwordArrives)

@@ -6,12 +6,16 @@
 #include <thread>
 #include <unistd.h>
 
-namespace {
+namespace
+{
 constexpr uint64_t entry_present = 1, entry_write = 2, ppgtt_local = 1u << 11;
 constexpr uint64_t ggtt_local = 2;
 constexpr uint32_t csb_offset = 0x40, csb_pointer = 0xbc;
 
-void raise_msi(void *opaque) { static_cast<Machine *>(opaque)->msis++; }
+void raise_msi(void *opaque)
+{
+    static_cast<Machine *>(opaque)->msis++;
+}
 } // namespace
 
 Machine::Machine(unsigned trace)
@@ -106,7 +110,8 @@ void Machine::enable_interrupts()
 void Machine::submit(uint32_t base, const std::vector<uint64_t> &descriptors)
 {
     for (int n = 1; n >= 0; n--) {
-        uint64_t desc = static_cast<size_t>(n) < descriptors.size() ? descriptors[static_cast<size_t>(n)] : 0;
+        uint64_t desc =
+            static_cast<size_t>(n) < descriptors.size() ? descriptors[static_cast<size_t>(n)] : 0;
         write(base + 0x510 + 8 * static_cast<uint32_t>(n), static_cast<uint32_t>(desc));
         write(base + 0x514 + 8 * static_cast<uint32_t>(n), static_cast<uint32_t>(desc >> 32));
     }
@@ -129,7 +134,8 @@ std::string Machine::event(uint32_t base, int timeout_ms)
     Hwsp &status = hwsp(base);
     auto *bytes = reinterpret_cast<uint8_t *>(status.page.dw);
     auto *pointer = reinterpret_cast<uint32_t *>(bytes + csb_pointer);
-    bool came = wait([&] { return __atomic_load_n(pointer, __ATOMIC_ACQUIRE) != status.at; }, timeout_ms);
+    bool came =
+        wait([&] { return __atomic_load_n(pointer, __ATOMIC_ACQUIRE) != status.at; }, timeout_ms);
     if (!came)
         return "none";
     status.at = (status.at + 1) % 12;
@@ -174,13 +180,17 @@ void Machine::reset_engine(uint32_t base)
 
 // --- Page tables ---
 
-Space::Space(Machine &machine) : machine_(machine) { root = machine.allocate_lmem(1); }
+Space::Space(Machine &machine) : machine_(machine)
+{
+    root = machine.allocate_lmem(1);
+}
 
 uint64_t *Space::leaf(uint64_t va)
 {
     uint64_t table = root;
     for (int level = 3; level > 0; level--) {
-        auto *entry = static_cast<uint64_t *>(machine_.lmem_at(table)) + (va >> (12 + 9 * level) & 511);
+        auto *entry =
+            static_cast<uint64_t *>(machine_.lmem_at(table)) + (va >> (12 + 9 * level) & 511);
         if (!(*entry & entry_present))
             *entry = machine_.allocate_lmem(1) | entry_present | entry_write;
         table = *entry & ~0xfffull;
@@ -193,7 +203,10 @@ void Space::map(uint64_t va, uint64_t phys, bool local)
     *leaf(va) = phys | entry_present | entry_write | (local ? ppgtt_local : 0);
 }
 
-void Space::unmap(uint64_t va) { *leaf(va) = 0; }
+void Space::unmap(uint64_t va)
+{
+    *leaf(va) = 0;
+}
 
 // --- Contexts ---
 

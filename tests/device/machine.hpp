@@ -15,7 +15,10 @@
 #include <vector>
 
 // Commands, as i915's gt/intel_gpu_commands.h writes them.
-constexpr uint32_t mi(uint32_t opcode, uint32_t flags = 0) { return opcode << 23 | flags; }
+constexpr uint32_t mi(uint32_t opcode, uint32_t flags = 0)
+{
+    return opcode << 23 | flags;
+}
 constexpr uint32_t MI_NOOP = 0;
 constexpr uint32_t MI_USER_INTERRUPT = mi(0x02);
 constexpr uint32_t MI_ARB_CHECK = mi(0x05);
@@ -41,7 +44,8 @@ struct Memory { // a piece of local memory with its GGTT address
 
 class Machine;
 
-class Space { // a PPGTT in local memory, 4 KiB pages
+class Space
+{ // a PPGTT in local memory, 4 KiB pages
   public:
     explicit Space(Machine &machine);
     void map(uint64_t va, uint64_t phys, bool local = true);
@@ -53,13 +57,17 @@ class Space { // a PPGTT in local memory, 4 KiB pages
     Machine &machine_;
 };
 
-class Context {
+class Context
+{
   public:
     Context(Machine &machine, uint32_t engine, unsigned id, const Space *space = nullptr);
     // Append commands to the ring and move the tail in the image (as a driver does before ELSQ).
     void emit(const std::vector<uint32_t> &commands);
     uint64_t descriptor() const;
-    uint32_t *image() const { return state.dw + PAGE / 4; }
+    uint32_t *image() const
+    {
+        return state.dw + PAGE / 4;
+    }
 
     Memory state, ring;
     uint32_t engine;
@@ -67,7 +75,8 @@ class Context {
     uint32_t tail = 0;
 };
 
-class Machine {
+class Machine
+{
   public:
     static constexpr uint64_t lmem_size = 256u << 20;
     static constexpr uint64_t system_size = 1u << 20;
@@ -77,24 +86,40 @@ class Machine {
     Machine(const Machine &) = delete;
     Machine &operator=(const Machine &) = delete;
 
-    uint32_t read(uint64_t offset) { return static_cast<uint32_t>(dg1_mmio_read(dev, offset, 4)); }
-    void write(uint64_t offset, uint32_t value) { dg1_mmio_write(dev, offset, value, 4); }
+    uint32_t read(uint64_t offset)
+    {
+        return static_cast<uint32_t>(dg1_mmio_read(dev, offset, 4));
+    }
+    void write(uint64_t offset, uint32_t value)
+    {
+        dg1_mmio_write(dev, offset, value, 4);
+    }
 
     Memory allocate(uint64_t pages); // zeroed LMEM with GGTT entries
     uint64_t allocate_lmem(uint64_t pages);
-    void *lmem_at(uint64_t addr) { return lmem + addr; }
+    void *lmem_at(uint64_t addr)
+    {
+        return lmem + addr;
+    }
 
     void start_engine(uint32_t base); // what i915's enable_execlists writes
     void enable_interrupts();
     void submit(uint32_t base, const std::vector<uint64_t> &descriptors);
-    // The next CSB entry, or "none" after the timeout. Returned as "to<-away" with "*" for a new queue.
+    // The next CSB entry, or "none" after the timeout. Returned as "to<-away" with "*" for a new
+    // queue.
     std::string event(uint32_t base, int timeout_ms = 2000);
-    std::string no_event(uint32_t base) { return event(base, 30); }
+    std::string no_event(uint32_t base)
+    {
+        return event(base, 30);
+    }
     bool wait(const std::function<bool()> &condition, int timeout_ms = 2000);
     // Serve the interrupt as i915 does; returns the identity bits of (class << 16 | bits).
     std::vector<uint32_t> serve_interrupts();
     void reset_engine(uint32_t base);
-    uint32_t *status_page(uint32_t base) { return hwsp(base).page.dw; }
+    uint32_t *status_page(uint32_t base)
+    {
+        return hwsp(base).page.dw;
+    }
 
     struct dg1 *dev = nullptr;
     uint8_t *lmem = nullptr, *system = nullptr;
@@ -110,7 +135,10 @@ class Machine {
         Memory page;
         unsigned at = 11;
     } hwsp_[2];
-    Hwsp &hwsp(uint32_t base) { return hwsp_[base == BCS]; }
+    Hwsp &hwsp(uint32_t base)
+    {
+        return hwsp_[base == BCS];
+    }
     char *log_buffer_ = nullptr;
     size_t log_size_ = 0;
     int system_fd_ = -1;

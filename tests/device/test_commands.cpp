@@ -4,10 +4,12 @@
 
 #include <cstring>
 
-namespace {
+namespace
+{
 constexpr uint64_t batch_va = 0x10000, data_va = 0x20000;
 
-class Commands : public ::testing::TestWithParam<uint32_t> {
+class Commands : public ::testing::TestWithParam<uint32_t>
+{
   protected:
     void SetUp() override
     {
@@ -34,7 +36,10 @@ class Commands : public ::testing::TestWithParam<uint32_t> {
     {
         return {MI_SRM | GGTT, reg, data.ggtt + 8 * slot, 0};
     }
-    uint32_t gpr(unsigned n) const { return base + 0x600 + 8 * n; }
+    uint32_t gpr(unsigned n) const
+    {
+        return base + 0x600 + 8 * n;
+    }
 
     uint32_t base = GetParam();
     Machine m;
@@ -61,14 +66,19 @@ std::vector<uint32_t> operator+(std::vector<uint32_t> a, const std::vector<uint3
     return a;
 }
 
-std::vector<uint32_t> load(uint32_t reg, uint32_t value) { return {MI_LRI1, reg, value}; }
+std::vector<uint32_t> load(uint32_t reg, uint32_t value)
+{
+    return {MI_LRI1, reg, value};
+}
 } // namespace
 
 INSTANTIATE_TEST_SUITE_P(Engine, Commands, ::testing::Values(RCS, BCS),
                          [](const auto &info) { return info.param == RCS ? "rcs0" : "bcs0"; });
 
-INSTANTIATE_TEST_SUITE_P(Engine, RenderCommands, ::testing::Values(RCS), [](const auto &) { return "rcs0"; });
-INSTANTIATE_TEST_SUITE_P(Engine, CopyCommands, ::testing::Values(BCS), [](const auto &) { return "bcs0"; });
+INSTANTIATE_TEST_SUITE_P(Engine, RenderCommands, ::testing::Values(RCS),
+                         [](const auto &) { return "rcs0"; });
+INSTANTIATE_TEST_SUITE_P(Engine, CopyCommands, ::testing::Values(BCS),
+                         [](const auto &) { return "bcs0"; });
 
 TEST_P(Commands, StoreQwordsThroughPpgtt)
 {
@@ -122,10 +132,11 @@ TEST_P(Commands, MathAddsAndSetsFlags)
 {
     auto alu = [](uint32_t op, uint32_t a = 0, uint32_t b = 0) { return op << 20 | a << 10 | b; };
     ASSERT_TRUE(run_user(load(gpr(0), 0xffffffff) + load(gpr(0) + 4, 0xffffffff) + load(gpr(1), 1) +
-                         std::vector<uint32_t>{mi(0x1a, 5), alu(0x080, 0x20, 0), alu(0x080, 0x21, 1), alu(0x100),
-                                               alu(0x180, 2, 0x31), alu(0x180, 3, 0x33), alu(0x180, 4, 0x32)} +
-                         std::vector<uint32_t>{MI_SRM, gpr(2), data_va, 0, MI_SRM, gpr(3), data_va + 4, 0, MI_SRM,
-                                               gpr(4), data_va + 8, 0}));
+                         std::vector<uint32_t>{mi(0x1a, 5), alu(0x080, 0x20, 0),
+                                               alu(0x080, 0x21, 1), alu(0x100), alu(0x180, 2, 0x31),
+                                               alu(0x180, 3, 0x33), alu(0x180, 4, 0x32)} +
+                         std::vector<uint32_t>{MI_SRM, gpr(2), data_va, 0, MI_SRM, gpr(3),
+                                               data_va + 4, 0, MI_SRM, gpr(4), data_va + 8, 0}));
     EXPECT_EQ(data.dw[0], 0u);
     EXPECT_EQ(data.dw[1], ~0u);
     EXPECT_EQ(data.dw[2], ~0u);
@@ -134,7 +145,8 @@ TEST_P(Commands, MathAddsAndSetsFlags)
 TEST_P(Commands, AtomicAddReturnsTheOldValue)
 {
     data.dw[0] = 40;
-    ASSERT_TRUE(run_user(load(gpr(0), 2) + std::vector<uint32_t>{mi(0x2f, 1) | 7u << 8 | 1u << 16, data_va, 0} +
+    ASSERT_TRUE(run_user(load(gpr(0), 2) +
+                         std::vector<uint32_t>{mi(0x2f, 1) | 7u << 8 | 1u << 16, data_va, 0} +
                          std::vector<uint32_t>{MI_SRM, gpr(4), data_va + 8, 0}));
     EXPECT_EQ(data.dw[0], 42u);
     EXPECT_EQ(data.dw[2], 40u);
@@ -161,7 +173,8 @@ TEST_P(Commands, SemaphoreComparesEveryWay)
 
 TEST_P(Commands, ConditionalEndStopsUnlessMemoryIsGreater)
 {
-    auto batch = std::vector<uint32_t>{mi(0x36, 2) | 1u << 21, 0, data_va, 0, MI_STORE_DWORD, data_va + 4, 0, 1};
+    auto batch = std::vector<uint32_t>{mi(0x36, 2) | 1u << 21, 0,           data_va, 0,
+                                       MI_STORE_DWORD,         data_va + 4, 0,       1};
     data.dw[0] = 9;
     ASSERT_TRUE(run_user(batch));
     EXPECT_EQ(data.dw[1], 1u);
@@ -173,7 +186,8 @@ TEST_P(Commands, ConditionalEndStopsUnlessMemoryIsGreater)
 TEST_P(Commands, SecondLevelBatchReturns)
 {
     put(batch.dw + PAGE / 4, {MI_STORE_DWORD, data_va, 0, 1, MI_BATCH_END});
-    ASSERT_TRUE(run_user({MI_BATCH_START | PPGTT | 1u << 22, batch_va + PAGE, 0, MI_STORE_DWORD, data_va + 4, 0, 2}));
+    ASSERT_TRUE(run_user({MI_BATCH_START | PPGTT | 1u << 22, batch_va + PAGE, 0, MI_STORE_DWORD,
+                          data_va + 4, 0, 2}));
     EXPECT_EQ(data.dw[0], 1u);
     EXPECT_EQ(data.dw[1], 2u);
 }
@@ -181,7 +195,8 @@ TEST_P(Commands, SecondLevelBatchReturns)
 TEST_P(Commands, ChainedBatchReturnsToTheRing)
 {
     put(batch.dw + PAGE / 4, {MI_STORE_DWORD, data_va, 0, 1, MI_BATCH_END});
-    ASSERT_TRUE(run_user({MI_BATCH_START | PPGTT, batch_va + PAGE, 0, MI_STORE_DWORD, data_va + 4, 0, 2}));
+    ASSERT_TRUE(
+        run_user({MI_BATCH_START | PPGTT, batch_va + PAGE, 0, MI_STORE_DWORD, data_va + 4, 0, 2}));
     EXPECT_EQ(data.dw[0], 1u);
     EXPECT_EQ(data.dw[1], 0u);
 }
@@ -211,7 +226,8 @@ TEST_P(RenderCommands, PipeControlPostSync)
 
 TEST_P(Commands, UserBatchCannotWriteThroughTheGgtt)
 {
-    ASSERT_TRUE(run_user({MI_STORE_DWORD | GGTT, data.ggtt, 0, 1, MI_STORE_DWORD, data_va + 4, 0, 2}));
+    ASSERT_TRUE(
+        run_user({MI_STORE_DWORD | GGTT, data.ggtt, 0, 1, MI_STORE_DWORD, data_va + 4, 0, 2}));
     EXPECT_EQ(data.dw[0], 0u);
     EXPECT_EQ(data.dw[1], 2u);
 }
@@ -220,8 +236,8 @@ TEST_P(Commands, UserBatchWritesOnlyAllowedRegisters)
 {
     m.write(base + 0x4d0, base + 0x54);
     m.write(base + 0x4d4, (base + 0x204) | 1u << 28); // readable only
-    ASSERT_TRUE(run_user(load(base + 0x54, 0x11) + load(base + 0x204, 0x22) + load(base + 0x94, 0x33) +
-                         load(gpr(5), 0x44)));
+    ASSERT_TRUE(run_user(load(base + 0x54, 0x11) + load(base + 0x204, 0x22) +
+                         load(base + 0x94, 0x33) + load(gpr(5), 0x44)));
     EXPECT_EQ(m.read(base + 0x54), 0x11u);
     EXPECT_EQ(m.read(base + 0x204), 0u);
     EXPECT_EQ(m.read(base + 0x94), 0u);
@@ -263,7 +279,8 @@ TEST_P(Commands, UserBatchCannotSwitchArbitrationOff)
 TEST_P(Commands, AuxInvalidationPollSeesZero)
 {
     uint32_t reg = base == RCS ? 0x4208 : 0x4248;
-    EXPECT_TRUE(run({mi(0x22, 1) | 1u << 17, reg, 1, mi(0x1c, 3) | 3u << 15 | SAD_EQ, 0, reg, 0, 0}));
+    EXPECT_TRUE(
+        run({mi(0x22, 1) | 1u << 17, reg, 1, mi(0x1c, 3) | 3u << 15 | SAD_EQ, 0, reg, 0, 0}));
 }
 
 TEST_P(Commands, StaleTranslationLivesUntilInvalidated)
@@ -274,7 +291,8 @@ TEST_P(Commands, StaleTranslationLivesUntilInvalidated)
     // One long request: store, wait, store again; the page is remapped during the wait.
     put(batch.dw, {MI_STORE_DWORD, data_va, 0, 2, MI_BATCH_END});
     std::vector<uint32_t> start = {MI_BATCH_START | PPGTT, batch_va, 0, MI_NOOP};
-    context.emit(start + std::vector<uint32_t>{SEMAPHORE_POLL | GGTT | SAD_NEQ, 0, flag.ggtt, 0} + start);
+    context.emit(start + std::vector<uint32_t>{SEMAPHORE_POLL | GGTT | SAD_NEQ, 0, flag.ggtt, 0} +
+                 start);
     m.submit(base, {context.descriptor()});
     ASSERT_TRUE(m.wait([&] { return __atomic_load_n(data.dw, __ATOMIC_ACQUIRE) == 2; }));
     space.map(data_va, other.lmem);

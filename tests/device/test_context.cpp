@@ -2,10 +2,15 @@
 // The context image: its layout and what survives a switch.
 #include "machine.hpp"
 
-namespace {
-class Image : public ::testing::TestWithParam<uint32_t> {
+namespace
+{
+class Image : public ::testing::TestWithParam<uint32_t>
+{
   protected:
-    void SetUp() override { m.start_engine(base); }
+    void SetUp() override
+    {
+        m.start_engine(base);
+    }
     void run(Context &context, const std::vector<uint32_t> &commands)
     {
         context.emit(commands);
@@ -14,7 +19,10 @@ class Image : public ::testing::TestWithParam<uint32_t> {
         ASSERT_EQ(m.event(base), id + "<-idle*");
         ASSERT_EQ(m.event(base), "idle<-" + id);
     }
-    uint32_t gpr(unsigned n) const { return base + 0x600 + 8 * n; }
+    uint32_t gpr(unsigned n) const
+    {
+        return base + 0x600 + 8 * n;
+    }
 
     uint32_t base = GetParam();
     Machine m;
@@ -29,16 +37,17 @@ INSTANTIATE_TEST_SUITE_P(Engine, Image, ::testing::Values(RCS, BCS),
 class RenderImage : public Image
 {
 };
-INSTANTIATE_TEST_SUITE_P(Engine, RenderImage, ::testing::Values(RCS), [](const auto &) { return "rcs0"; });
+INSTANTIATE_TEST_SUITE_P(Engine, RenderImage, ::testing::Values(RCS),
+                         [](const auto &) { return "rcs0"; });
 
 TEST_P(Image, HasTheRegistersWhereTheDriverLooks)
 {
     run(a, {MI_NOOP, MI_NOOP});
     // Places from i915's gt/selftest_lrc.c (live_lrc_fixed): dword of the offset, register.
-    const std::pair<uint32_t, uint32_t> places[] = {{0x02, 0x244}, {0x04, 0x34},  {0x06, 0x30},  {0x08, 0x38},
-                                                    {0x0a, 0x3c},  {0x10, 0x110}, {0x12, 0x1c0}, {0x14, 0x1c4},
-                                                    {0x16, 0x1c8}, {0x22, 0x3a8}, {0x60, 0x9c},  {0x70, 0x158},
-                                                    {0x74, 0x600}};
+    const std::pair<uint32_t, uint32_t> places[] = {
+        {0x02, 0x244}, {0x04, 0x34},  {0x06, 0x30},  {0x08, 0x38},  {0x0a, 0x3c},
+        {0x10, 0x110}, {0x12, 0x1c0}, {0x14, 0x1c4}, {0x16, 0x1c8}, {0x22, 0x3a8},
+        {0x60, 0x9c},  {0x70, 0x158}, {0x74, 0x600}};
     for (auto [dword, reg] : places)
         EXPECT_EQ(a.image()[dword], base + reg) << std::hex << dword;
     EXPECT_EQ(a.image()[0x01] & 0xff, 2u * 13 - 1);
@@ -57,7 +66,7 @@ TEST_P(Image, RestoreInhibitIsCleared)
 
 TEST_P(Image, DriverOwnedFieldsAreNotWritten)
 {
-    a.image()[0x0b] |= 0x2;  // a bit of RING_CTL that the device has no use for
+    a.image()[0x0b] |= 0x2;   // a bit of RING_CTL that the device has no use for
     a.image()[0x25] = 0xdead; // PDP3
     a.emit({SEMAPHORE_POLL | GGTT | SAD_NEQ, 0, out.ggtt, 0});
     m.submit(base, {a.descriptor()});
@@ -115,7 +124,8 @@ TEST_P(Image, RestoreBatchesRunInOrder)
 {
     Memory wa = m.allocate(2);
     // Indirect: one cache line, no end command; then the per-context batch with one.
-    const uint32_t indirect[16] = {MI_STORE_DWORD | GGTT, out.ggtt, 0, 1, MI_LRI1 | 1u << 19, 0x608, 0x99};
+    const uint32_t indirect[16] = {MI_STORE_DWORD | GGTT, out.ggtt, 0,   1,
+                                   MI_LRI1 | 1u << 19,    0x608,    0x99};
     const uint32_t per_ctx[] = {MI_SRM | GGTT, gpr(1), out.ggtt + 4, 0, MI_BATCH_END};
     std::copy(std::begin(indirect), std::end(indirect), wa.dw);
     std::copy(std::begin(per_ctx), std::end(per_ctx), wa.dw + PAGE / 4);

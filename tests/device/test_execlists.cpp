@@ -4,17 +4,31 @@
 #include <algorithm>
 #include <ctime>
 
-namespace {
-class Execlists : public ::testing::TestWithParam<uint32_t> {
+namespace
+{
+class Execlists : public ::testing::TestWithParam<uint32_t>
+{
   protected:
-    void SetUp() override { m.start_engine(base); }
-    std::vector<uint32_t> store(uint32_t value) { return {MI_STORE_DWORD | GGTT, mark.ggtt, 0, value}; }
+    void SetUp() override
+    {
+        m.start_engine(base);
+    }
+    std::vector<uint32_t> store(uint32_t value)
+    {
+        return {MI_STORE_DWORD | GGTT, mark.ggtt, 0, value};
+    }
     std::vector<uint32_t> wait_for_flag()
     {
         return {SEMAPHORE_POLL | GGTT | SAD_NEQ, 0, flag.ggtt, 0};
     }
-    uint32_t marked() { return __atomic_load_n(mark.dw, __ATOMIC_ACQUIRE); }
-    void raise_flag() { __atomic_store_n(flag.dw, 1, __ATOMIC_RELEASE); }
+    uint32_t marked()
+    {
+        return __atomic_load_n(mark.dw, __ATOMIC_ACQUIRE);
+    }
+    void raise_flag()
+    {
+        __atomic_store_n(flag.dw, 1, __ATOMIC_RELEASE);
+    }
 
     uint32_t base = GetParam();
     Machine m;
@@ -171,8 +185,8 @@ TEST_P(Execlists, BatchIsPreemptedInsideAndResumes)
     batch.dw[1] = MI_BATCH_START | PPGTT;
     batch.dw[2] = static_cast<uint32_t>(va);
     batch.dw[3] = static_cast<uint32_t>(va >> 32);
-    user.emit({MI_ARB_ON, MI_BATCH_START | PPGTT, static_cast<uint32_t>(va), static_cast<uint32_t>(va >> 32),
-               MI_ARB_OFF, MI_NOOP});
+    user.emit({MI_ARB_ON, MI_BATCH_START | PPGTT, static_cast<uint32_t>(va),
+               static_cast<uint32_t>(va >> 32), MI_ARB_OFF, MI_NOOP});
     user.emit(store(5));
     b.emit(store(2));
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "machine.hpp"
 
-namespace {
+namespace
+{
 constexpr uint32_t valid = 1u << 31, bcs_class = 3u << 16;
 constexpr uint32_t user = 1, context_switch = 1u << 8;
 
-class Interrupts : public ::testing::Test {
+class Interrupts : public ::testing::Test
+{
   protected:
     void SetUp() override
     {

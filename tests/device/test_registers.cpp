@@ -85,7 +85,8 @@ TEST(Registers, TimestampTicksAt19MHz)
     uint32_t first = m.read(RCS + 0x358);
     m.wait([] { return false; }, 50);
     uint32_t ticks = m.read(RCS + 0x358) - first;
-    auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start);
+    auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::steady_clock::now() - start);
     EXPECT_NEAR(ticks, static_cast<double>(ns.count()) * 0.0192, 19200.0);
 }
 

@@ -2,8 +2,10 @@
 // Errors, hangs, faults, and how the driver gets the engine back.
 #include "machine.hpp"
 
-namespace {
-class Reset : public ::testing::TestWithParam<uint32_t> {
+namespace
+{
+class Reset : public ::testing::TestWithParam<uint32_t>
+{
   protected:
     void SetUp() override
     {
@@ -59,11 +61,13 @@ TEST_P(Reset, IllegalCommandHaltsWithAnErrorInterrupt)
 TEST_P(Reset, PageFaultIsReportedWithItsAddress)
 {
     constexpr uint64_t va = 0x123456789000;
-    a.emit({MI_BATCH_START | PPGTT, static_cast<uint32_t>(va), static_cast<uint32_t>(va >> 32), MI_NOOP});
+    a.emit({MI_BATCH_START | PPGTT, static_cast<uint32_t>(va), static_cast<uint32_t>(va >> 32),
+            MI_NOOP});
     m.submit(base, {a.descriptor()});
     EXPECT_TRUE(error_interrupt());
     EXPECT_EQ(m.read(0xcec4) & 1, 1u);
-    uint64_t address = static_cast<uint64_t>(m.read(0xceb8)) << 12 | static_cast<uint64_t>(m.read(0xcebc) & 0xf) << 44;
+    uint64_t address = static_cast<uint64_t>(m.read(0xceb8)) << 12 |
+                       static_cast<uint64_t>(m.read(0xcebc) & 0xf) << 44;
     EXPECT_EQ(address, va);
     EXPECT_EQ(m.read(0xcebc) & 0x10, 0u);
     m.write(0xcec4, 0);
@@ -103,7 +107,8 @@ TEST_P(Reset, SpinningBatchStopsAndResets)
 TEST_P(Reset, StoppedRingGoesOnWhenReleased)
 {
     Memory flag = m.allocate(1), mark = m.allocate(1);
-    a.emit({SEMAPHORE_POLL | GGTT | SAD_NEQ, 0, flag.ggtt, 0, MI_STORE_DWORD | GGTT, mark.ggtt, 0, 3});
+    a.emit(
+        {SEMAPHORE_POLL | GGTT | SAD_NEQ, 0, flag.ggtt, 0, MI_STORE_DWORD | GGTT, mark.ggtt, 0, 3});
     m.submit(base, {a.descriptor()});
     EXPECT_EQ(m.event(base), "1<-idle*");
     m.write(base + 0x9c, 0x01000100);

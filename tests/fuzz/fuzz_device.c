@@ -17,8 +17,8 @@
 #define GGTT_LOCAL  2ull
 #define AREA        0x40000u /* GGTT and LMEM used per engine */
 /* LMEM: the engines' GGTT areas at their own addresses, then page tables and data. */
-#define TABLES      0x400000u /* PML4, PDP, PD, PT */
-#define DATA        0x410000u
+#define TABLES 0x400000u /* PML4, PDP, PD, PT */
+#define DATA   0x410000u
 
 static struct dg1 *dev;
 static uint8_t *lmem;
@@ -26,14 +26,16 @@ static uint64_t *ggtt;
 
 static void create(void)
 {
-    struct dg1_config config = {.lmem_size = LMEM_BYTES, .eu_workers = 1, .log = fopen("/dev/null", "w")};
+    struct dg1_config config = {
+        .lmem_size = LMEM_BYTES, .eu_workers = 1, .log = fopen("/dev/null", "w")};
     int ram = memfd_create("ram", 0);
     dev = dg1_create(&config);
     if (!dev || ram < 0 || ftruncate(ram, RAM_BYTES))
         abort();
     lmem = mmap(NULL, LMEM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, dg1_lmem_fd(dev), 0);
     ggtt = mmap(NULL, DG1_GGTT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, dg1_ggtt_fd(dev), 0);
-    if (lmem == MAP_FAILED || ggtt == MAP_FAILED || dg1_dma_map(dev, RAM_AT, RAM_BYTES, ram, 0, true))
+    if (lmem == MAP_FAILED || ggtt == MAP_FAILED ||
+        dg1_dma_map(dev, RAM_AT, RAM_BYTES, ram, 0, true))
         abort();
     close(ram);
 }

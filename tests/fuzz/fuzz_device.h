@@ -8,11 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FUZZ_BASE(engine)  ((engine) ? 0x22000u : 0x2000u)
-#define FUZZ_BATCH_VA      0x10000u /* writable pages of the batch, up to FUZZ_BATCH_BYTES */
-#define FUZZ_BATCH_BYTES   0x4000u
-#define FUZZ_DATA_VA       0x20000u /* four pages of local memory, then four of system memory */
-#define FUZZ_RING_BYTES    0x1000u
+#define FUZZ_BASE(engine) ((engine) ? 0x22000u : 0x2000u)
+#define FUZZ_BATCH_VA     0x10000u /* writable pages of the batch, up to FUZZ_BATCH_BYTES */
+#define FUZZ_BATCH_BYTES  0x4000u
+#define FUZZ_DATA_VA      0x20000u /* four pages of local memory, then four of system memory */
+#define FUZZ_RING_BYTES   0x1000u
 /* In the GGTT, for commands that use it: status page, context image, ring, batch. */
 #define FUZZ_HWSP(engine)  (0x100000u + 0x100000u * (engine))
 #define FUZZ_IMAGE(engine) (FUZZ_HWSP(engine) + 0x1000u)

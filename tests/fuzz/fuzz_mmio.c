@@ -9,7 +9,17 @@
 
 #define RECORD 8u
 
-enum kind { ANYWHERE_READ, ANYWHERE_WRITE, ENGINE_READ, ENGINE_WRITE, INTERRUPTS, SUBMIT, RESET, GGTT, KINDS };
+enum kind {
+    ANYWHERE_READ,
+    ANYWHERE_WRITE,
+    ENGINE_READ,
+    ENGINE_WRITE,
+    INTERRUPTS,
+    SUBMIT,
+    RESET,
+    GGTT,
+    KINDS
+};
 
 static uint32_t take32(const uint8_t *from)
 {
@@ -23,8 +33,14 @@ static void submit(uint32_t value)
     /* Commands the engine may be given; among them waits, loops and nonsense. */
     static const uint32_t command[] = {0x01000000, 0x02800000, 0x0e40c002, 0x10400002,
                                        0x18800001, 0x05000000, 0x11000001, 0xdeadbeef};
-    uint32_t ring[8] = {command[value & 7], FUZZ_HWSP(value >> 3 & 1) + 0x800, 0, value,
-                        command[value >> 4 & 7], 0, 0, 0};
+    uint32_t ring[8] = {command[value & 7],
+                        FUZZ_HWSP(value >> 3 & 1) + 0x800,
+                        0,
+                        value,
+                        command[value >> 4 & 7],
+                        0,
+                        0,
+                        0};
     fuzz_submit(value >> 7 & 1, ring, 8);
 }
 

@@ -72,10 +72,10 @@ void irq_destroy(struct dg1 *dev);
 void irq_reset(struct dg1 *dev);
 /* Any thread: bits of the engine's IIR happened. Masked and disabled ones are dropped. */
 void irq_post(struct dg1 *dev, enum gpu_engine engine, uint16_t bits);
-#define IRQ_USER           (1 << 0) /* GT_RENDER_USER_INTERRUPT */
-#define IRQ_CS_ERROR       (1 << 3) /* GT_CS_MASTER_ERROR_INTERRUPT */
-#define IRQ_PIPE_NOTIFY    (1 << 4) /* GT_RENDER_PIPECTL_NOTIFY_INTERRUPT */
-#define IRQ_CONTEXT_SWITCH (1 << 8) /* GT_CONTEXT_SWITCH_INTERRUPT */
+#define IRQ_USER           (1 << 0)  /* GT_RENDER_USER_INTERRUPT */
+#define IRQ_CS_ERROR       (1 << 3)  /* GT_CS_MASTER_ERROR_INTERRUPT */
+#define IRQ_PIPE_NOTIFY    (1 << 4)  /* GT_RENDER_PIPECTL_NOTIFY_INTERRUPT */
+#define IRQ_CONTEXT_SWITCH (1 << 8)  /* GT_CONTEXT_SWITCH_INTERRUPT */
 #define IRQ_SEMAPHORE      (1 << 11) /* GT_WAIT_SEMAPHORE_INTERRUPT */
 
 /* power.c */

@@ -15,9 +15,9 @@
  * The top of local memory: GSM (the GGTT's own backing, 8 MiB), then stolen memory, whose last
  * MiB is reserved. The driver takes what lies below GSMBASE as usable.
  */
-#define GSM_FROM_TOP      (24ull << 20)
-#define DSM_FROM_TOP      (16ull << 20)
-#define RESERVED_FROM_TOP (1ull << 20)
+#define GSM_FROM_TOP        (24ull << 20)
+#define DSM_FROM_TOP        (16ull << 20)
+#define RESERVED_FROM_TOP   (1ull << 20)
 #define REG_GSMBASE         0x108100
 #define REG_DSMBASE         0x1080c0
 #define REG_STOLEN_RESERVED 0x1082c0
@@ -199,11 +199,12 @@ uint64_t dg1_lmem_size(const struct dg1 *dev)
     return mem_lmem_size(dev->mem);
 }
 
-int dg1_dma_map(struct dg1 *dev, uint64_t iova, uint64_t size, int fd, uint64_t offset, bool writable)
+int dg1_dma_map(struct dg1 *dev, uint64_t iova, uint64_t size, int fd, uint64_t offset,
+                bool writable)
 {
     int error = mem_dma_map(dev->mem, iova, size, fd, offset, writable);
-    sim_trace(dev, DG1_TRACE_MEM, "map %" PRIx64 "+%" PRIx64 " fd %d at %" PRIx64 ": %d", iova, size,
-              fd, offset, error);
+    sim_trace(dev, DG1_TRACE_MEM, "map %" PRIx64 "+%" PRIx64 " fd %d at %" PRIx64 ": %d", iova,
+              size, fd, offset, error);
     return error;
 }
 

@@ -9,11 +9,11 @@
 #include "engine/cs.h"
 
 /* i915: i915_reg.h, gt/intel_gt_regs.h */
-#define TILE_ENABLE      (1u << 31) /* DG1_MSTR_IRQ */
-#define TILE_0           (1u << 0)  /* DG1_MSTR_TILE(0) */
-#define MSTR_GT_DW0      (1u << 0)  /* GEN11_GT_DW_IRQ(0) */
-#define IDENTITY_VALID   (1u << 31) /* GEN11_INTR_DATA_VALID */
-#define IDENTITY_CLASS   16         /* GEN11_INTR_ENGINE_CLASS */
+#define TILE_ENABLE    (1u << 31) /* DG1_MSTR_IRQ */
+#define TILE_0         (1u << 0)  /* DG1_MSTR_TILE(0) */
+#define MSTR_GT_DW0    (1u << 0)  /* GEN11_GT_DW_IRQ(0) */
+#define IDENTITY_VALID (1u << 31) /* GEN11_INTR_DATA_VALID */
+#define IDENTITY_CLASS 16         /* GEN11_INTR_ENGINE_CLASS */
 
 /* Bits in GT_INTR_DW0: GEN11_RCS0, GEN11_BCS. */
 static const unsigned dw0_bit[ENGINE_COUNT] = {[ENGINE_RCS0] = 0, [ENGINE_BCS0] = 15};

@@ -20,7 +20,7 @@ void log_destroy(struct dg1 *dev)
  * A guest can provoke messages as fast as it submits work, so they are rationed: a burst, then a
  * trickle. Traces were asked for and are not.
  */
-#define BURST          500
+#define BURST            500
 #define LINES_PER_SECOND 20
 
 /* Under log_lock. */

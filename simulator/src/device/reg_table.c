@@ -6,13 +6,34 @@
 #include "device/handlers.h"
 #include "device/regs.h"
 
-#define PLAIN(at, n, label, ...)   {.offset = at, .count = n, .kind = REG_PLAIN, .name = label, __VA_ARGS__}
-#define CONST(at, label, value)    {.offset = at, .count = 1, .kind = REG_CONST, .reset = value, .name = label}
-#define CONSTS(at, n, label)       {.offset = at, .count = n, .kind = REG_CONST, .name = label}
-#define MASKED(at, n, label, ...)  {.offset = at, .count = n, .kind = REG_MASKED, .name = label, __VA_ARGS__}
-#define W1C(at, n, label)          {.offset = at, .count = n, .kind = REG_W1C, .name = label}
-#define SELF_CLEAR(at, n, label)   {.offset = at, .count = n, .kind = REG_SELF_CLEAR, .name = label}
-#define HANDLER(at, n, label, ...) {.offset = at, .count = n, .kind = REG_HANDLER, .name = label, __VA_ARGS__}
+#define PLAIN(at, n, label, ...)                                                \
+    {                                                                           \
+        .offset = at, .count = n, .kind = REG_PLAIN, .name = label, __VA_ARGS__ \
+    }
+#define CONST(at, label, value)                                                    \
+    {                                                                              \
+        .offset = at, .count = 1, .kind = REG_CONST, .reset = value, .name = label \
+    }
+#define CONSTS(at, n, label)                                       \
+    {                                                              \
+        .offset = at, .count = n, .kind = REG_CONST, .name = label \
+    }
+#define MASKED(at, n, label, ...)                                                \
+    {                                                                            \
+        .offset = at, .count = n, .kind = REG_MASKED, .name = label, __VA_ARGS__ \
+    }
+#define W1C(at, n, label)                                        \
+    {                                                            \
+        .offset = at, .count = n, .kind = REG_W1C, .name = label \
+    }
+#define SELF_CLEAR(at, n, label)                                        \
+    {                                                                   \
+        .offset = at, .count = n, .kind = REG_SELF_CLEAR, .name = label \
+    }
+#define HANDLER(at, n, label, ...)                                                \
+    {                                                                             \
+        .offset = at, .count = n, .kind = REG_HANDLER, .name = label, __VA_ARGS__ \
+    }
 
 /* RPM_CONFIG0: crystal 19.2 MHz (1 in bits 5:3), counter shift 3 (in 2:1): ticks at 19.2 MHz. */
 #define RPM_19_2_MHZ (1u << 3 | 3u << 1)
@@ -21,8 +42,8 @@
 /* GEN11_GT_VEBOX_VDBOX_DISABLE: every video engine fused off, only RCS0 and BCS0 are left. */
 #define NO_VIDEO_ENGINES 0x000f00ffu
 /* GUC_STATUS bit 0, GS_MIA_IN_RESET: the microcontroller is held in reset. */
-#define GUC_IN_RESET 1
-#define ALL_DONE 0xffffffffu
+#define GUC_IN_RESET     1
+#define ALL_DONE         0xffffffffu
 #define LMEM_INITIALISED (1u << 7) /* GU_CNTL LMEM_INIT: boot firmware has trained the memory */
 
 const struct reg_def reg_table_global[] = {
@@ -122,7 +143,7 @@ const struct reg_def reg_table_global[] = {
     PLAIN(0x9524, 3, "SUBSLICE_UNIT_LEVEL_CLKGATE"),
     PLAIN(0x9550, 1, "GEN12 clock gating"),
     PLAIN(0x6604, 1, "GEN12_FF_MODE2"),
-    MASKED(0x7000, 7, "GEN7_COMMON_SLICE_CHICKEN"), /* to 0x7018, HIZ_CHICKEN */
+    MASKED(0x7000, 7, "GEN7_COMMON_SLICE_CHICKEN"),   /* to 0x7018, HIZ_CHICKEN */
     MASKED(0x7300, 2, "GEN11_COMMON_SLICE_CHICKEN3"), /* 0x7304 */
     MASKED(0xe18c, 1, "GEN9_ROW_CHICKEN"),
     MASKED(0xe4f4, 1, "GEN9_ROW_CHICKEN4"),
@@ -138,7 +159,8 @@ const struct reg_def reg_table_global[] = {
     CONST(0x4446c, "GEN8_DE_MISC_IER", 0),
 
     /* The render engine's own */
-    PLAIN(0x2310, 18, "pipeline statistics (PRM)"), /* users may read them, see tgl_whitelist_build */
+    PLAIN(0x2310, 18,
+          "pipeline statistics (PRM)"), /* users may read them, see tgl_whitelist_build */
     PLAIN(0x2430, 6, "3DPRIM_* (PRM)", .flags = REG_USER),
     PLAIN(0x2500, 3, "GPGPU_DISPATCHDIMX (PRM)", .flags = REG_USER),
 };
@@ -155,7 +177,8 @@ const struct reg_def reg_table_engine[] = {
     PLAIN(RING_HWS_PGA, 2, "RING_HWS_PGA, RING_CMD_BUF_CCTL"),
     PLAIN(RING_NOPID, 1, "RING_NOPID"),
     PLAIN(0x98, 1, "RING_HWSTAM", .flags = REG_KEEP),
-    HANDLER(RING_MI_MODE, 1, "RING_MI_MODE", .read = engine_read_mi_mode, .write = engine_write_mi_mode),
+    HANDLER(RING_MI_MODE, 1, "RING_MI_MODE", .read = engine_read_mi_mode,
+            .write = engine_write_mi_mode),
     PLAIN(0xa0, 1, "FF_THREAD_MODE"),
     PLAIN(RING_IMR, 1, "RING_IMR", .flags = REG_KEEP),
     W1C(RING_EIR, 1, "RING_EIR"),

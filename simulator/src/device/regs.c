@@ -158,7 +158,8 @@ void reg_write(struct dg1 *dev, uint32_t offset, uint32_t value, enum reg_who wh
         return;
     }
     if (who == REG_BY_ENGINE && (def->flags & REG_BUS_ONLY)) {
-        sim_log(dev, "command streamer write of %08x to %s (%06x) refused", value, def->name, offset);
+        sim_log(dev, "command streamer write of %08x to %s (%06x) refused", value, def->name,
+                offset);
         return;
     }
     switch (def->kind) {

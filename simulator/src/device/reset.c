@@ -5,15 +5,15 @@
 #include "engine/cs.h"
 
 /* i915: gt/intel_gt_regs.h, gt/intel_engine_regs.h, i915_reg.h */
-#define GRDOM_FULL          (1u << 0)
-#define GRDOM_RENDER        (1u << 1)
-#define GRDOM_BLT           (1u << 2)
-#define RESET_CTL_REQUEST   (1u << 0)
-#define RESET_CTL_READY     (1u << 1)
-#define GU_CNTL_LMEM_INIT   (1u << 7)
-#define GU_CNTL_DRIVER_FLR  (1u << 31)
-#define REG_GU_DEBUG        0x101018
-#define GU_DEBUG_FLR_DONE   (1u << 31)
+#define GRDOM_FULL         (1u << 0)
+#define GRDOM_RENDER       (1u << 1)
+#define GRDOM_BLT          (1u << 2)
+#define RESET_CTL_REQUEST  (1u << 0)
+#define RESET_CTL_READY    (1u << 1)
+#define GU_CNTL_LMEM_INIT  (1u << 7)
+#define GU_CNTL_DRIVER_FLR (1u << 31)
+#define REG_GU_DEBUG       0x101018
+#define GU_DEBUG_FLR_DONE  (1u << 31)
 
 static uint32_t domain(enum gpu_engine engine)
 {

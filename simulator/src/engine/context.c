@@ -11,30 +11,30 @@
 
 #include <string.h>
 
-#define PAGE        4096u
-#define STATE_DW    1024
-#define GPGPU_PAGE  2 /* the front end's share of an RCS image: pages 2.. hold no known layout */
+#define PAGE       4096u
+#define STATE_DW   1024
+#define GPGPU_PAGE 2 /* the front end's share of an RCS image: pages 2.. hold no known layout */
 
-#define LRI           (0x22u << 23)
-#define LRI_CS_MMIO   (1u << 19)
-#define LRI_POSTED    (1u << 12)
-#define BATCH_END     (0x0au << 23)
+#define LRI         (0x22u << 23)
+#define LRI_CS_MMIO (1u << 19)
+#define LRI_POSTED  (1u << 12)
+#define BATCH_END   (0x0au << 23)
 
 /* Dwords of the register page, each the value after a register's offset. */
-#define CTX_CONTROL   0x03
-#define CTX_HEAD      0x05
-#define CTX_TAIL      0x07
-#define CTX_START     0x09
-#define CTX_CTL       0x0b
-#define CTX_PER_CTX   0x13
-#define CTX_INDIRECT  0x15
-#define CTX_OFFSET    0x17
-#define CTX_PDP0_UDW  0x31
-#define CTX_PDP0_LDW  0x33
+#define CTX_CONTROL  0x03
+#define CTX_HEAD     0x05
+#define CTX_TAIL     0x07
+#define CTX_START    0x09
+#define CTX_CTL      0x0b
+#define CTX_PER_CTX  0x13
+#define CTX_INDIRECT 0x15
+#define CTX_OFFSET   0x17
+#define CTX_PDP0_UDW 0x31
+#define CTX_PDP0_LDW 0x33
 
-#define RESTORE_INHIBIT (1u << 0)  /* CTX_CTRL_ENGINE_CTX_RESTORE_INHIBIT */
-#define PER_CTX_VALID   (1u << 0)  /* PER_CTX_BB_VALID */
-#define INDIRECT_LINES  0x3fu      /* INDIRECT_CTX: size in cache lines of 64 bytes */
+#define RESTORE_INHIBIT (1u << 0)   /* CTX_CTRL_ENGINE_CTX_RESTORE_INHIBIT */
+#define PER_CTX_VALID   (1u << 0)   /* PER_CTX_BB_VALID */
+#define INDIRECT_LINES  0x3fu       /* INDIRECT_CTX: size in cache lines of 64 bytes */
 #define CTL_PAGES       0x001ff000u /* RING_NR_PAGES: size - 4 KiB */
 #define RING_ADDR       0x001ffffcu
 #define BB_VALID        1u
@@ -83,7 +83,7 @@ static const uint16_t own_rcs_regs[] = {
 };
 /* clang-format on */
 
-#define COUNT(a) ((uint8_t)(sizeof(a) / sizeof((a)[0])))
+#define COUNT(a)   ((uint8_t)(sizeof(a) / sizeof((a)[0])))
 #define OWN_AT     0x100
 #define OWN_RCS_AT 0x140
 #define END_AT     0x180
@@ -217,7 +217,8 @@ static bool run_wa_batches(struct engine *e, const uint32_t *image)
 {
     uint32_t indirect = image[CTX_INDIRECT], per_ctx = image[CTX_PER_CTX];
     if (indirect & INDIRECT_LINES)
-        if (parser_run_wa(e, indirect & ~INDIRECT_LINES, (indirect & INDIRECT_LINES) * 64) != CS_DONE)
+        if (parser_run_wa(e, indirect & ~INDIRECT_LINES, (indirect & INDIRECT_LINES) * 64) !=
+            CS_DONE)
             return false;
     if (per_ctx & PER_CTX_VALID)
         if (parser_run_wa(e, per_ctx & 0xfffff000u, 0) != CS_DONE)
@@ -227,9 +228,9 @@ static bool run_wa_batches(struct engine *e, const uint32_t *image)
 
 static void trace_restore(struct engine *e, uint64_t desc, bool inhibit)
 {
-    sim_trace(e->dev, DG1_TRACE_CTX, "%s: load %08x id %u ring %08x+%x head %x tail %x%s%s", e->name,
-              desc_lrca(desc), desc_id(desc), e->cs.ring_start, e->cs.ring_size, e->cs.head,
-              e->cs.tail, inhibit ? " inhibit" : "", e->cs.depth ? " in batch" : "");
+    sim_trace(e->dev, DG1_TRACE_CTX, "%s: load %08x id %u ring %08x+%x head %x tail %x%s%s",
+              e->name, desc_lrca(desc), desc_id(desc), e->cs.ring_start, e->cs.ring_size,
+              e->cs.head, e->cs.tail, inhibit ? " inhibit" : "", e->cs.depth ? " in batch" : "");
 }
 
 bool context_restore(struct engine *e, uint64_t desc)
@@ -294,8 +295,8 @@ static uint32_t image_value(struct engine *e, uint32_t reg, uint32_t old)
 
 static void store_block(struct engine *e, const struct block *b, uint32_t *image)
 {
-    image[b->at] = LRI | (2u * b->count - 1) | (b->posted ? LRI_POSTED : 0) |
-                   (b->engine ? LRI_CS_MMIO : 0);
+    image[b->at] =
+        LRI | (2u * b->count - 1) | (b->posted ? LRI_POSTED : 0) | (b->engine ? LRI_CS_MMIO : 0);
     for (unsigned i = 0; i < b->count; i++) {
         uint32_t at = b->at + 1u + 2 * i, reg = reg_of(e, b, i);
         image[at] = reg;
@@ -305,7 +306,8 @@ static void store_block(struct engine *e, const struct block *b, uint32_t *image
 }
 
 /* Write the block but for the values that belong to the driver. */
-static bool write_block(struct engine *e, const struct block *b, const uint32_t *image, uint64_t state)
+static bool write_block(struct engine *e, const struct block *b, const uint32_t *image,
+                        uint64_t state)
 {
     uint32_t start = b->at;
     for (unsigned i = 0; i <= b->count; i++) {
@@ -327,8 +329,8 @@ static bool save_gpgpu(struct engine *e, uint64_t desc)
         return true;
     uint8_t state[GPGPU_STATE_BYTES];
     gpgpu_save(e->dev->gpgpu, state);
-    return cs_mem_write(e, true, (uint64_t)desc_lrca(desc) + GPGPU_PAGE * PAGE, state, sizeof(state),
-                        "context image (compute state)");
+    return cs_mem_write(e, true, (uint64_t)desc_lrca(desc) + GPGPU_PAGE * PAGE, state,
+                        sizeof(state), "context image (compute state)");
 }
 
 bool context_save(struct engine *e, uint64_t desc)
@@ -352,7 +354,7 @@ bool context_save(struct engine *e, uint64_t desc)
         return false;
     /* CTX_TIMESTAMP stands still while nothing runs. */
     engine_set(e, RING_CTX_TIMESTAMP, reg_read(e->dev, e->base + RING_CTX_TIMESTAMP));
-    sim_trace(e->dev, DG1_TRACE_CTX, "%s: save %08x id %u head %x tail %x", e->name, desc_lrca(desc),
-              desc_id(desc), e->cs.head, e->cs.tail);
+    sim_trace(e->dev, DG1_TRACE_CTX, "%s: save %08x id %u head %x tail %x", e->name,
+              desc_lrca(desc), desc_id(desc), e->cs.head, e->cs.tail);
     return true;
 }

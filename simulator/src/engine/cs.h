@@ -20,7 +20,7 @@ enum cs_result {
     CS_DONE,
     CS_PREEMPTED, /* resumable: after a context restore the same command is given again */
     CS_STOPPED,   /* left because of CS_STOP_RESET */
-    CS_ERROR,     /* cs_error() was called: the engine halts, sets EIR and raises the error interrupt */
+    CS_ERROR, /* cs_error() was called: the engine halts, sets EIR and raises the error interrupt */
 };
 
 struct cs_env {

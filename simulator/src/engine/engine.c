@@ -166,8 +166,13 @@ struct engine *engine_create(struct dg1 *dev, enum gpu_engine id)
     e->tlb = tlb_create(dev->mmu, id);
     e->lease = mem_lease_create(dev->mem);
     e->env = (struct cs_env){
-        .dev = dev, .engine = id, .mmu = dev->mmu, .mem = dev->mem,
-        .tlb = e->tlb, .lease = e->lease, .stop = &e->stop,
+        .dev = dev,
+        .engine = id,
+        .mmu = dev->mmu,
+        .mem = dev->mem,
+        .tlb = e->tlb,
+        .lease = e->lease,
+        .stop = &e->stop,
     };
     if (!e->tlb || !e->lease || pthread_create(&e->thread, NULL, engine_main, e)) {
         engine_destroy(e);
@@ -261,9 +266,10 @@ void engine_halt(struct engine *e)
 
     atomic_fetch_add(&e->errors, 1);
     parser_publish_position(e);
-    sim_log(e->dev, "%s: halted, context %u, at %08x_%08x (ring head %x, tail %x), command %08x: %s",
-            e->name, e->env.ctx_id, engine_get(e, RING_ACTHD_UDW), engine_get(e, RING_ACTHD),
-            e->cs.head, e->cs.tail, engine_get(e, RING_IPEHR), text[0] ? text : "no reason recorded");
+    sim_log(
+        e->dev, "%s: halted, context %u, at %08x_%08x (ring head %x, tail %x), command %08x: %s",
+        e->name, e->env.ctx_id, engine_get(e, RING_ACTHD_UDW), engine_get(e, RING_ACTHD),
+        e->cs.head, e->cs.tail, engine_get(e, RING_IPEHR), text[0] ? text : "no reason recorded");
     engine_set(e, RING_EIR, engine_get(e, RING_EIR) | EIR_INSTRUCTION);
     if (!(engine_get(e, RING_EMR) & EIR_INSTRUCTION))
         irq_post(e->dev, e->id, IRQ_CS_ERROR);

@@ -3,9 +3,9 @@
 #include "device/handlers.h"
 #include "engine/internal.h"
 
-#define CSB_PTR_MASK 0xf0fu   /* read pointer 11:8, write pointer 3:0 */
+#define CSB_PTR_MASK       0xf0fu /* read pointer 11:8, write pointer 3:0 */
 #define CSB_WRITE_PTR_MASK 0xfu
-#define EL_CTRL_LOAD (1u << 0)
+#define EL_CTRL_LOAD       (1u << 0)
 
 static struct engine *engine_of(struct dg1 *dev, uint32_t offset)
 {
@@ -80,7 +80,8 @@ void engine_write_csb_ptr(struct dg1 *dev, uint32_t offset, uint32_t value)
     uint32_t now = (reg_get(dev, offset) & ~mask) | (value & mask);
     reg_set(dev, offset, now);
     if (mask & CSB_WRITE_PTR_MASK)
-        atomic_store(&engine_of(dev, offset)->csb_pointer, (now & CSB_WRITE_PTR_MASK) % CSB_ENTRIES);
+        atomic_store(&engine_of(dev, offset)->csb_pointer,
+                     (now & CSB_WRITE_PTR_MASK) % CSB_ENTRIES);
 }
 
 void engine_write_el_ctrl(struct dg1 *dev, uint32_t offset, uint32_t value)

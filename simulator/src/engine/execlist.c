@@ -15,7 +15,8 @@
 /* Context switches (i915 intel_execlists_submission.c, GEN12_CSB_*). */
 #define CSB_NEW_QUEUE 1u
 #define CSB_ID_SHIFT  15
-/* In the hardware status page (gt/intel_engine.h: I915_HWS_CSB_BUF0_INDEX, ICL_HWS_CSB_WRITE_INDEX). */
+/* In the hardware status page (gt/intel_engine.h: I915_HWS_CSB_BUF0_INDEX,
+ * ICL_HWS_CSB_WRITE_INDEX). */
 #define HWSP_CSB         (0x10 * 4)
 #define HWSP_CSB_POINTER (0x2f * 4)
 
@@ -54,8 +55,8 @@ void execlist_load(struct engine *e)
 {
     struct queue queue = {.count = 0};
     for (unsigned i = 0; i < QUEUE_ELEMENTS; i++) {
-        uint64_t desc = engine_get(e, RING_ELSQ + 8 * i) |
-                        (uint64_t)engine_get(e, RING_ELSQ + 8 * i + 4) << 32;
+        uint64_t desc =
+            engine_get(e, RING_ELSQ + 8 * i) | (uint64_t)engine_get(e, RING_ELSQ + 8 * i + 4) << 32;
         if (!(desc & DESC_VALID))
             break;
         queue.desc[queue.count++] = desc;

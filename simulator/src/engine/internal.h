@@ -17,8 +17,9 @@
 #include <stddef.h>
 
 enum attention {
-    ATTN_LEAVE = 1 << 0,  /* stop ring, reset, quit: leave the parser */
-    ATTN_LITE = 1 << 1,   /* the waiting queue starts with the running context: only its tail is new */
+    ATTN_LEAVE = 1 << 0, /* stop ring, reset, quit: leave the parser */
+    ATTN_LITE =
+        1 << 1, /* the waiting queue starts with the running context: only its tail is new */
     ATTN_SWITCH = 1 << 2, /* the waiting queue is another: switch at the next arbitration point */
 };
 
@@ -85,18 +86,20 @@ struct engine {
     struct queue queue;
     unsigned element;
     struct parser cs;
-    atomic_uint csb_pointer; /* the entry written last */
+    atomic_uint csb_pointer;        /* the entry written last */
     atomic_uint ctx_timestamp_base; /* clock when CTX_TIMESTAMP was 0 */
     uint64_t loaded_root;
 
     /* Statistics */
-    atomic_ullong commands, batches, contexts, preemptions, lite_restores, errors, privileged_dropped;
+    atomic_ullong commands, batches, contexts, preemptions, lite_restores, errors,
+        privileged_dropped;
 };
 
 /* engine.c */
 void engine_clear_parser(struct engine *e);
 void engine_halt(struct engine *e);
-/* Sleep with the lease closed, unless one of the given bits of attention is up; the bus can end it. */
+/* Sleep with the lease closed, unless one of the given bits of attention is up; the bus can end it.
+ */
 void engine_nap(struct engine *e, unsigned ns, unsigned attention);
 void engine_refresh_lease(struct engine *e);
 /* Under the lock. */
@@ -142,7 +145,8 @@ bool context_reload_tail(struct engine *e, uint64_t desc);
 /* parser.c */
 bool parser_at_tail(const struct engine *e);
 enum cs_result parser_step(struct engine *e);
-/* Run a work-around batch of the context restore: GGTT, privileged; bytes 0: up to its end command. */
+/* Run a work-around batch of the context restore: GGTT, privileged; bytes 0: up to its end command.
+ */
 enum cs_result parser_run_wa(struct engine *e, uint64_t addr, uint32_t bytes);
 bool parser_privileged(const struct engine *e);
 /* Address of the command being executed. */
@@ -154,7 +158,8 @@ bool cs_mem_read(struct engine *e, bool ggtt, uint64_t addr, void *to, size_t n,
 bool cs_mem_write(struct engine *e, bool ggtt, uint64_t addr, const void *from, size_t n,
                   const char *what);
 /* Host pointer to n bytes within one page, n a power of two and addr aligned to it. */
-void *cs_mem_ptr(struct engine *e, bool ggtt, uint64_t addr, size_t n, bool write, const char *what);
+void *cs_mem_ptr(struct engine *e, bool ggtt, uint64_t addr, size_t n, bool write,
+                 const char *what);
 
 /* Bits of attention at which a command that waits gives up. */
 static inline unsigned attention_wanted(const struct engine *e)

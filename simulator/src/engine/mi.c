@@ -7,12 +7,12 @@
 
 #include <string.h>
 
-#define USE_GGTT       (1u << 22) /* MI_USE_GGTT, MI_SRM_LRM_GLOBAL_GTT */
-#define ADD_CS_MMIO    (1u << 19) /* MI_LRI_LRM_CS_MMIO */
-#define REMAP          (1u << 17) /* MI_LRI_MMIO_REMAP_EN */
-#define LRR_SRC_CS     (1u << 18) /* MI_LRR_SOURCE_CS_MMIO */
-#define LRR_SRC_REMAP  (1u << 16)
-#define ADDR_LOW       0xfffffffcu
+#define USE_GGTT      (1u << 22) /* MI_USE_GGTT, MI_SRM_LRM_GLOBAL_GTT */
+#define ADD_CS_MMIO   (1u << 19) /* MI_LRI_LRM_CS_MMIO */
+#define REMAP         (1u << 17) /* MI_LRI_MMIO_REMAP_EN */
+#define LRR_SRC_CS    (1u << 18) /* MI_LRR_SOURCE_CS_MMIO */
+#define LRR_SRC_REMAP (1u << 16)
+#define ADDR_LOW      0xfffffffcu
 
 static uint64_t address(const uint32_t *dw)
 {
@@ -307,7 +307,8 @@ static enum cs_result store_data_imm(struct engine *e, unsigned ndw)
     }
     if (!privilege_ggtt(e, ggtt, "MI_STORE_DATA_IMM"))
         return CS_DONE;
-    return store(e, ggtt, address(dw + 1), dw + 3, ndw - 3, "MI_STORE_DATA_IMM") ? CS_DONE : CS_ERROR;
+    return store(e, ggtt, address(dw + 1), dw + 3, ndw - 3, "MI_STORE_DATA_IMM") ? CS_DONE
+                                                                                 : CS_ERROR;
 }
 
 #define INDEX_PER_PROCESS (1u << 21)
@@ -482,9 +483,9 @@ static const struct mi_command commands[64] = {
     [0x0a] = {batch_end, 0},
     [0x0b] = {accepted, 0}, /* MI_SUSPEND_FLUSH */
     [0x0c] = {predicate, 0},
-    [0x0d] = {accepted, 0}, /* MI_TOPOLOGY_FILTER */
-    [0x0e] = {accepted, 0}, /* MI_SET_APPID */
-    [0x0f] = {accepted, 0}, /* MI_RS_CONTEXT */
+    [0x0d] = {accepted, 0},    /* MI_TOPOLOGY_FILTER */
+    [0x0e] = {accepted, 0},    /* MI_SET_APPID */
+    [0x0f] = {accepted, 0},    /* MI_RS_CONTEXT */
     [0x12] = {accepted, 0xff}, /* MI_LOAD_SCAN_LINES_INCL: no display */
     [0x13] = {accepted, 0xff}, /* MI_LOAD_SCAN_LINES_EXCL */
     [0x1a] = {mi_math, 0xff},
@@ -498,7 +499,8 @@ static const struct mi_command commands[64] = {
     [0x24] = {store_register_mem, 0xff},
     [0x26] = {mi_flush_dw, 0x3f},
     [0x27] = {accepted, 0x3ff}, /* MI_CLFLUSH: memory is coherent */
-    [0x28] = {accepted, 0x3f},  /* MI_REPORT_PERF_COUNT: no performance counters, nothing is written */
+    [0x28] = {accepted,
+              0x3f}, /* MI_REPORT_PERF_COUNT: no performance counters, nothing is written */
     [0x29] = {load_register_mem, 0xff},
     [0x2a] = {load_register_reg, 0xff},
     [0x2e] = {copy_mem_mem, 0xff},

@@ -101,8 +101,8 @@ static uint64_t exchange(unsigned op, void *at, uint64_t a, uint64_t compare, bo
         return old;
     }
     uint32_t *to = at, old = __atomic_load_n(to, __ATOMIC_SEQ_CST);
-    while (!__atomic_compare_exchange_n(to, &old, (uint32_t)apply(op, old, a, compare, false), false,
-                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    while (!__atomic_compare_exchange_n(to, &old, (uint32_t)apply(op, old, a, compare, false),
+                                        false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
         ;
     return old;
 }

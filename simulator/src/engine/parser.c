@@ -14,9 +14,9 @@
 #define TYPE_BLT 2
 #define TYPE_GFX 3
 /* GFX sub-types, bits 28:27. */
-#define SUB_SINGLE 1 /* PIPELINE_SELECT and others: one dword, no length field */
-#define SUB_MEDIA  2 /* 16-bit length field */
-#define GPGPU_WALKER_HEADER 0x7105 /* header bits 31:16 */
+#define SUB_SINGLE          1       /* PIPELINE_SELECT and others: one dword, no length field */
+#define SUB_MEDIA           2       /* 16-bit length field */
+#define GPGPU_WALKER_HEADER 0x7105  /* header bits 31:16 */
 #define PIPE_CONTROL_HEADER 0x7a00u /* bits 31:16 */
 
 /* --- Memory --- */
@@ -35,8 +35,8 @@ void *cs_mem_ptr(struct engine *e, bool ggtt, uint64_t addr, size_t n, bool writ
 bool cs_mem_read(struct engine *e, bool ggtt, uint64_t addr, void *to, size_t n, const char *what)
 {
     struct mmu_fault fault = {0};
-    bool ok = ggtt ? tlb_ggtt_read(e->tlb, addr, to, n, &fault)
-                   : tlb_read(e->tlb, addr, to, n, &fault);
+    bool ok =
+        ggtt ? tlb_ggtt_read(e->tlb, addr, to, n, &fault) : tlb_read(e->tlb, addr, to, n, &fault);
     if (!ok)
         cs_fault(&e->env, &fault, what);
     return ok;
@@ -201,8 +201,8 @@ static void trace_command(struct engine *e, unsigned ndw)
                   ndw > 4 ? dw[4] : 0, ndw > 5 ? dw[5] : 0);
 }
 
-#define MI_SET_PREDICATE_OPCODE     0x01
-#define MI_BATCH_BUFFER_END_OPCODE  0x0a
+#define MI_SET_PREDICATE_OPCODE    0x01
+#define MI_BATCH_BUFFER_END_OPCODE 0x0a
 
 static bool predicated_away(const struct engine *e)
 {

@@ -24,8 +24,8 @@ static uint64_t post_sync_value(struct engine *e, enum post_sync op)
     case POST_SYNC_TIMESTAMP:
         return clock_ticks(e->dev);
     case POST_SYNC_DEPTH_COUNT:
-        return cs_reg_load(e, REG_PS_DEPTH_COUNT) |
-               (uint64_t)cs_reg_load(e, REG_PS_DEPTH_COUNT + 4) << 32;
+        return cs_reg_load(e, REG_PS_DEPTH_COUNT) | (uint64_t)cs_reg_load(e, REG_PS_DEPTH_COUNT + 4)
+                                                        << 32;
     default:
         return e->cs.dw[4] | (uint64_t)e->cs.dw[5] << 32;
     }
