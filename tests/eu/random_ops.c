@@ -157,7 +157,7 @@ static void random_word(uint64_t *s, uint64_t w[2])
 
     w[0] = w[1] = 0;
     if (opcode == OP_MATH) {
-        static const uint8_t functions[] = {1, 4, 5, 12, 13};
+        static const uint8_t functions[] = {1, 2, 3, 4, 5, 6, 7, 12, 13};
         unsigned fc = functions[pick(s, sizeof(functions))];
 
         field(w, 95, 92, fc);

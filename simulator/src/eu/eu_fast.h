@@ -94,6 +94,26 @@ INLINE vu k_rsqt(vu a, vu b, vu c)
     (void)b, (void)c;
     return v_inverse_root(a);
 }
+INLINE vu k_exp(vu a, vu b, vu c)
+{
+    (void)b, (void)c;
+    return v_exp2(a);
+}
+INLINE vu k_log(vu a, vu b, vu c)
+{
+    (void)b, (void)c;
+    return v_log2(a);
+}
+INLINE vu k_sin(vu a, vu b, vu c)
+{
+    (void)b, (void)c;
+    return v_sin(a);
+}
+INLINE vu k_cos(vu a, vu b, vu c)
+{
+    (void)b, (void)c;
+    return v_cos(a);
+}
 INLINE vu k_i2f(vu a, vu b, vu c)
 {
     (void)b, (void)c;
@@ -284,15 +304,17 @@ COMPARE(k_ule, vu, <=)
 #define SIMPLE_KERNELS(X) \
     X(mov)                \
     X(fadd) X(fmul) X(fmad) X(add) X(sub) X(rsub) X(mul) X(and) X(or) X(xor) X(shl) X(shr) X(asr)
-#define OTHER_KERNELS(X)                                                                         \
-    X(fmac)                                                                                      \
-    X(fmin) X(fmax) X(frc) X(rndd) X(rndu) X(rnde) X(rndz) X(inv) X(sqt) X(rsqt) X(i2f) X(u2f)   \
-        X(f2i) X(f2u) X(mad) X(not ) X(rol) X(ror) X(fbl) X(lzd) X(cbit) X(idiv) X(udiv) X(irem) \
-            X(urem) X(imin) X(imax) X(umin) X(umax) X(bfi2)
+#define OTHER_KERNELS(X)                                                                       \
+    X(fmac)                                                                                    \
+    X(fmin)                                                                                    \
+    X(fmax) X(frc) X(rndd) X(rndu) X(rnde) X(rndz) X(inv) X(exp) X(log) X(sin) X(cos) X(sqt)   \
+        X(rsqt) X(i2f) X(u2f) X(f2i) X(f2u) X(mad) X(not ) X(rol) X(ror) X(fbl) X(lzd) X(cbit) \
+            X(idiv) X(udiv) X(irem) X(urem) X(imin) X(imax) X(umin) X(umax) X(bfi2)
 #define COMPARE_KERNELS(X)                                                                     \
     X(feq)                                                                                     \
-    X(fne) X(fgt) X(fge) X(flt) X(fle) X(ieq) X(ine) X(igt) X(ige) X(ilt) X(ile) X(ugt) X(uge) \
-        X(ult) X(ule)
+    X(fne)                                                                                     \
+    X(fgt) X(fge) X(flt) X(fle) X(ieq) X(ine) X(igt) X(ige) X(ilt) X(ile) X(ugt) X(uge) X(ult) \
+        X(ule)
 
 enum kernel {
     K_NONE,
@@ -427,10 +449,11 @@ INLINE const struct eu_op *direct_select(struct eu_thread *t, const struct eu_op
 }
 
 /* Ways to read two sources, and three. */
-#define PAIRS(X, name, n)                                                       \
-    X(name, n, PACKED, PACKED)                                                  \
-    X(name, n, PACKED, SPLAT) X(name, n, PACKED, IMM) X(name, n, SPLAT, PACKED) \
-        X(name, n, SPLAT, SPLAT) X(name, n, SPLAT, IMM)
+#define PAIRS(X, name, n)                                                      \
+    X(name, n, PACKED, PACKED)                                                 \
+    X(name, n, PACKED, SPLAT)                                                  \
+    X(name, n, PACKED, IMM) X(name, n, SPLAT, PACKED) X(name, n, SPLAT, SPLAT) \
+        X(name, n, SPLAT, IMM)
 #define WIDTHS(X, name) PAIRS(X, name, 1) PAIRS(X, name, 8) PAIRS(X, name, 16)
 
 #define DIRECT2(name, n, a, b)                                                    \
@@ -482,11 +505,11 @@ WIDTHS(SELECT2, select)
     }
 MOVES(MOVE)
 
-#define TRIPLES(X, n)                                                                     \
-    X(n, PACKED, PACKED, PACKED)                                                          \
-    X(n, PACKED, PACKED, SPLAT) X(n, PACKED, SPLAT, PACKED) X(n, PACKED, SPLAT, SPLAT)    \
-        X(n, SPLAT, PACKED, PACKED) X(n, SPLAT, PACKED, SPLAT) X(n, SPLAT, SPLAT, PACKED) \
-            X(n, SPLAT, SPLAT, SPLAT)
+#define TRIPLES(X, n)                                                                  \
+    X(n, PACKED, PACKED, PACKED)                                                       \
+    X(n, PACKED, PACKED, SPLAT)                                                        \
+    X(n, PACKED, SPLAT, PACKED) X(n, PACKED, SPLAT, SPLAT) X(n, SPLAT, PACKED, PACKED) \
+        X(n, SPLAT, PACKED, SPLAT) X(n, SPLAT, SPLAT, PACKED) X(n, SPLAT, SPLAT, SPLAT)
 #define MAD3(n, a, b, c)                                                            \
     static const struct eu_op *h_fmad_##n##_##a##_##b##_##c(struct eu_thread *t,    \
                                                             const struct eu_op *op) \
@@ -499,7 +522,8 @@ MOVES(MOVE)
         return direct(t, op, n, a, b, c, true, k_fmad);                             \
     }
 TRIPLES(MAD3, 1)
-TRIPLES(MAD3, 8) TRIPLES(MAD3, 16)
+TRIPLES(MAD3, 8)
+TRIPLES(MAD3, 16)
 
     /* Tables, by kernel, width and modes. */
     enum {
@@ -547,7 +571,8 @@ static const eu_handler mad_table[2][WIDTH_COUNT][2][2][2] = {
     }
 #define X(name) KERNEL_LOOP(name)
 SIMPLE_KERNELS(X)
-OTHER_KERNELS(X) COMPARE_KERNELS(X)
+OTHER_KERNELS(X)
+COMPARE_KERNELS(X)
 #undef X
     static const eu_kernel loops[K_COUNT] = {
 #define X(name) [K_##name] = loop_##name,
@@ -1311,6 +1336,14 @@ static enum kernel math_kernel(const struct eu_op *op)
         return K_sqt;
     case MATH_RSQT:
         return K_rsqt;
+    case MATH_COS:
+        return K_cos;
+    case MATH_SIN:
+        return K_sin;
+    case MATH_LOG:
+        return K_log;
+    case MATH_EXP:
+        return K_exp;
     default:
         return K_NONE;
     }

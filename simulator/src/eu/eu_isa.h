@@ -165,8 +165,9 @@ enum eu_sync {
 
 enum eu_file { FILE_ARF, FILE_GRF, FILE_IMM };
 
-#define VSTRIDE_VXH 0xffu /* one address register for each row (or element, when the width is 1) \
-                           */
+#define VSTRIDE_VXH                                                              \
+    0xffu /* one address register for each row (or element, when the width is 1) \
+           */
 
 struct eu_operand {
     uint8_t file;     /* enum eu_file */

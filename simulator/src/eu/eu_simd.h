@@ -208,21 +208,179 @@ INLINE void v_sqrtd(vd *x)
 #endif
 }
 
+typedef float vf4 __attribute__((vector_size(16)));
+
 /* A function computed in double for all lanes, rounded to float once. */
-#define V_DOUBLE(name, statement)                                                \
-    INLINE vu name(vu a)                                                         \
-    {                                                                            \
-        vf r;                                                                    \
-        for (unsigned h = 0; h < 8; h += 4) {                                    \
-            vd x = {((vf)a)[h], ((vf)a)[h + 1], ((vf)a)[h + 2], ((vf)a)[h + 3]}; \
-            statement;                                                           \
-            for (unsigned l = 0; l < 4; l++)                                     \
-                r[h + l] = (float)x[l];                                          \
-        }                                                                        \
-        return (vu)r;                                                            \
+#define V_DOUBLE(name, statement)                          \
+    INLINE vu name(vu a)                                   \
+    {                                                      \
+        union {                                            \
+            vu all;                                        \
+            vf4 half[2];                                   \
+        } v = {a};                                         \
+                                                           \
+        for (unsigned h = 0; h < 2; h++) {                 \
+            vd x = __builtin_convertvector(v.half[h], vd); \
+            statement;                                     \
+            v.half[h] = __builtin_convertvector(x, vf4);   \
+        }                                                  \
+        return v.all;                                      \
     }
+
+#define V_ALL(x)   \
+    {              \
+        x, x, x, x \
+    } /* a double in every lane */
 
 V_DOUBLE(v_inverse, x = 1.0 / x)
 V_DOUBLE(v_square_root, v_sqrtd(&x))
 V_DOUBLE(v_inverse_root, v_sqrtd(&x); x = 1.0 / x)
+
+#define V_EACH(name, f) /* a function of the C library on each lane */ \
+    INLINE vu name(vu a)                                               \
+    {                                                                  \
+        vf r = (vf)a;                                                  \
+                                                                       \
+        for (unsigned l = 0; l < 8; l++)                               \
+            r[l] = (float)f((double)r[l]);                             \
+        return (vu)r;                                                  \
+    }
+V_EACH(v_sin_any, sin)
+V_EACH(v_cos_any, cos)
+
+#if defined(__AVX2__)
+typedef int64_t vl __attribute__((vector_size(32)));
+
+INLINE void v_pickd(vl mask, vd *yes_or_no, const vd *no) /* keeps lanes of the mask */
+{
+    *yes_or_no = (vd)(((vl)*yes_or_no & mask) | ((vl)*no & ~mask));
+}
+
+/* Nearest integer of |x| < 2^51: what adding and taking off 1.5 * 2^52 leaves. */
+INLINE void v_nearest(const vd *x, vd *rounded, vl *integer)
+{
+    const vd magic = V_ALL(0x1.8p52);
+    vd sum = *x + magic;
+
+    *integer = (vl)sum - (vl)magic;
+    *rounded = sum - magic;
+}
+
+/* 2^x: whole part into the exponent, Taylor series of e^(y ln 2) for the rest, |y| <= 1/2 */
+INLINE void v_exp2d(vd *x)
+{
+    static const double c[] = {1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720,
+                               1.0 / 120,     1.0 / 24,     1.0 / 6,     0.5,        1.0};
+    const vd high = V_ALL(1000.0), low = V_ALL(-1000.0), one = V_ALL(1.0), in = *x;
+    vd whole, y, r;
+    vl n;
+
+    v_pickd((vl)(in < high), x, &high); /* float has long overflowed there */
+    v_pickd((vl)(in > low), x, &low);
+    v_nearest(x, &whole, &n);
+    y = (*x - whole) * 0x1.62e42fefa39efp-1;
+    r = (vd)V_ALL(1.0 / 39916800);
+    for (unsigned k = 0; k < sizeof(c) / sizeof(c[0]); k++)
+        r = r * y + c[k];
+    r = r * y + one;
+    *x = (vd)((vl)r + (n << 52));
+    v_pickd((vl)(in == in), x, &in); /* NaN stays */
+}
+
+/* log2: exponent plus the series of atanh((m - 1) / (m + 1)), m within sqrt(1/2) and sqrt(2) */
+INLINE void v_log2d(vd *x)
+{
+    static const double c[] = {1.0 / 17, 1.0 / 15, 1.0 / 13, 1.0 / 11,
+                               1.0 / 9,  1.0 / 7,  1.0 / 5,  1.0 / 3};
+    const vd in = *x, zero = V_ALL(0.0), inf = V_ALL(INFINITY), nan = V_ALL(NAN),
+             root = V_ALL(0x1.6a09e667f3bcdp0), minus_inf = V_ALL(-INFINITY);
+    const vd magic = V_ALL(0x1.8p52);
+    vl bits = (vl)in, e = ((bits >> 52) & 0x7ff) - 1023, above;
+    vd m = (vd)((bits & 0xfffffffffffffll) | 0x3ff0000000000000ll), t, t2, r, exponent;
+
+    above = (vl)(m > root);
+    m = (vd)((vl)m - (above & (1ll << 52)));
+    e -= above; /* above is -1 */
+    exponent = (vd)(e + (vl)magic) - magic;
+    t = (m - 1.0) / (m + 1.0);
+    t2 = t * t;
+    r = (vd)V_ALL(1.0 / 19);
+    for (unsigned k = 0; k < sizeof(c) / sizeof(c[0]); k++)
+        r = r * t2 + c[k];
+    r = (r * t2 + 1.0) * t * 0x1.71547652b82fep1; /* 2 / ln 2 */
+    *x = exponent + r;
+    v_pickd((vl)(in != zero), x, &minus_inf);
+    v_pickd((vl)(in != inf), x, &inf);
+    v_pickd((vl)(in >= zero), x, &nan);
+}
+
+/* sin(x + shift * pi / 2), |x| up to 2^20: Cody-Waite reduction, then Taylor on |y| <= pi / 4 */
+INLINE void v_sind(vd *x, int64_t shift)
+{
+    const vd in = *x;
+    vd q = in * 0x1.45f306dc9c883p-1, whole, y, y2, s, c; /* 2 / pi */
+    vl n, odd;
+
+    v_nearest(&q, &whole, &n);
+    y = in - whole * 0x1.921fb544p0;    /* pi / 2, upper part: products stay exact */
+    y -= whole * 0x1.0b4611a626331p-34; /* and the rest */
+    y2 = y * y;
+    s = (vd)V_ALL(-1.0 / 1307674368000);
+    s = s * y2 + 1.0 / 6227020800;
+    s = s * y2 - 1.0 / 39916800;
+    s = s * y2 + 1.0 / 362880;
+    s = s * y2 - 1.0 / 5040;
+    s = s * y2 + 1.0 / 120;
+    s = s * y2 - 1.0 / 6;
+    s = s * y2 * y + y;
+    c = (vd)V_ALL(1.0 / 20922789888000);
+    c = c * y2 - 1.0 / 87178291200;
+    c = c * y2 + 1.0 / 479001600;
+    c = c * y2 - 1.0 / 3628800;
+    c = c * y2 + 1.0 / 40320;
+    c = c * y2 - 1.0 / 720;
+    c = c * y2 + 1.0 / 24;
+    c = c * y2 - 0.5;
+    c = c * y2 + 1.0;
+    n += shift;
+    odd = -(n & 1);
+    v_pickd(odd, &c, &s);
+    *x = (vd)((vl)c ^ ((n & 2) << 62));
+}
+
+INLINE bool v_small(vu a) /* all lanes within what v_sind reduces */
+{
+    vf f = (vf)(a & 0x7fffffff);
+
+    return v_signs((vu)(f < 0x1p20f)) == 0xff;
+}
+
+V_DOUBLE(v_exp2, v_exp2d(&x))
+V_DOUBLE(v_log2, v_log2d(&x))
+V_DOUBLE(v_sin_small, v_sind(&x, 0))
+V_DOUBLE(v_cos_small, v_sind(&x, 1))
+
+INLINE vu v_sin(vu a)
+{
+    return v_small(a) ? v_sin_small(a) : v_sin_any(a);
+}
+
+INLINE vu v_cos(vu a)
+{
+    return v_small(a) ? v_cos_small(a) : v_cos_any(a);
+}
+#else
+V_EACH(v_exp2, exp2)
+V_EACH(v_log2, log2)
+
+INLINE vu v_sin(vu a)
+{
+    return v_sin_any(a);
+}
+
+INLINE vu v_cos(vu a)
+{
+    return v_cos_any(a);
+}
+#endif
 #endif
