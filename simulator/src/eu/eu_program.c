@@ -332,7 +332,8 @@ void eu_program_destroy(struct eu_program *p)
 static unsigned successors(const struct eu_inst *i, size_t at, int64_t out[3])
 {
     unsigned n = 0;
-    bool ends = i->why || i->opcode == OP_ILLEGAL || (i->format == FMT_SEND && i->eot);
+    bool ends = i->why || i->opcode == OP_ILLEGAL || (i->format == FMT_SEND && i->eot) ||
+                (i->opcode == OP_JMPI && !i->pred);
 
     if (is_branch(i->format) && !i->jip_reg && i->opcode != OP_CALLA && i->format != FMT_RET) {
         out[n++] = (int64_t)at + i->jip;
