@@ -28,7 +28,11 @@ NEEDS = {
         "mmdebstrap": "mmdebstrap",
         "debian-archive-keyring": "/usr/share/keyrings/debian-archive-keyring.gpg",
     },
-    "image": {"erofs-utils": "mkfs.erofs"},
+    "image": {
+        "erofs-utils": "mkfs.erofs",
+        # Who is not root makes the image in a user namespace.
+        **({"uidmap": "newuidmap"} if os.geteuid() != 0 else {}),
+    },
     "init": {"gcc": "gcc", "libc6-dev": "/usr/include/stdio.h"},
     "stock": {"kmod": "depmod", "xz-utils": "xz"},
     "kernel": {
