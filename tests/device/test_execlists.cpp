@@ -296,3 +296,37 @@ TEST(ExeclistsBoth, EnginesRunAtTheSameTime)
     m.submit(BCS, {c.descriptor()});
     EXPECT_EQ(m.event(RCS), "idle<-1");
 }
+
+TEST(ExeclistsBoth, SleepingWaiterSeesTheOtherEnginesStore)
+{
+    Machine m;
+    m.start_engine(RCS);
+    m.start_engine(BCS);
+    Memory flag = m.allocate(1);
+    Context waiting(m, RCS, 1), signalling(m, BCS, 2);
+    waiting.emit({SEMAPHORE_POLL | GGTT | SAD_NEQ, 0, flag.ggtt, 0});
+    m.submit(RCS, {waiting.descriptor()});
+    EXPECT_EQ(m.event(RCS), "1<-idle*");
+    m.wait([] { return false; }, 100); // naps have become long
+    signalling.emit({MI_STORE_DWORD | GGTT, flag.ggtt, 0, 1, MI_USER_INTERRUPT, MI_NOOP});
+    m.submit(BCS, {signalling.descriptor()});
+    EXPECT_EQ(m.event(RCS), "idle<-1");
+}
+
+TEST(ExeclistsBoth, DeviceCanBeDestroyedWhileBothAreBusy)
+{
+    for (int round = 0; round < 20; round++) {
+        Machine m;
+        m.start_engine(RCS);
+        m.start_engine(BCS);
+        Memory never = m.allocate(1);
+        Context r(m, RCS, 1), c(m, BCS, 2);
+        for (Context *context : {&r, &c}) {
+            for (int i = 0; i < 200; i++)
+                context->emit({MI_USER_INTERRUPT, MI_NOOP});
+            context->emit({SEMAPHORE_POLL | GGTT | SAD_NEQ, 0, never.ggtt, 0});
+            m.submit(context->engine, {context->descriptor()});
+        }
+        EXPECT_EQ(m.event(RCS), "1<-idle*");
+    }
+}

@@ -60,6 +60,8 @@ static bool create_parts(struct dg1 *dev)
 static void destroy_parts(struct dg1 *dev)
 {
     for (unsigned e = 0; e < ENGINE_COUNT; e++)
+        engine_quit(dev->engines[e]);
+    for (unsigned e = 0; e < ENGINE_COUNT; e++)
         engine_destroy(dev->engines[e]);
     if (dev->gpgpu)
         gpgpu_destroy(dev->gpgpu);

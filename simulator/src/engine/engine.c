@@ -46,10 +46,24 @@ void engine_nap(struct engine *e, unsigned ns, unsigned attention)
     until.tv_nsec %= 1000000000;
     mem_lease_close(e->lease);
     pthread_mutex_lock(&e->lock);
+    atomic_store(&e->napping, true);
     if (!(atomic_load(&e->attention) & attention))
         pthread_cond_timedwait(&e->wake, &e->lock, &until);
+    atomic_store(&e->napping, false);
     pthread_mutex_unlock(&e->lock);
     mem_lease_open(e->lease);
+}
+
+void engine_poke_others(struct engine *e)
+{
+    for (unsigned i = 0; i < ENGINE_COUNT; i++) {
+        struct engine *other = e->dev->engines[i];
+        if (other == e || !atomic_load(&other->napping))
+            continue;
+        pthread_mutex_lock(&other->lock);
+        pthread_cond_broadcast(&other->wake);
+        pthread_mutex_unlock(&other->lock);
+    }
 }
 
 /* One round: follow the queues, or execute one command. False: nothing more to do for now. */
@@ -182,19 +196,25 @@ struct engine *engine_create(struct dg1 *dev, enum gpu_engine id)
     return e;
 }
 
+void engine_quit(struct engine *e)
+{
+    if (!e || !e->thread_started)
+        return;
+    pthread_mutex_lock(&e->lock);
+    e->quit = true;
+    atomic_fetch_or(&e->attention, ATTN_LEAVE);
+    atomic_fetch_or(&e->stop, CS_STOP_RESET);
+    pthread_cond_broadcast(&e->wake);
+    pthread_mutex_unlock(&e->lock);
+    pthread_join(e->thread, NULL);
+    e->thread_started = false;
+}
+
 void engine_destroy(struct engine *e)
 {
     if (!e)
         return;
-    if (e->thread_started) {
-        pthread_mutex_lock(&e->lock);
-        e->quit = true;
-        atomic_fetch_or(&e->attention, ATTN_LEAVE);
-        atomic_fetch_or(&e->stop, CS_STOP_RESET);
-        pthread_cond_broadcast(&e->wake);
-        pthread_mutex_unlock(&e->lock);
-        pthread_join(e->thread, NULL);
-    }
+    engine_quit(e);
     if (e->lease)
         mem_lease_destroy(e->lease);
     if (e->tlb)

@@ -27,6 +27,8 @@ static inline unsigned engine_class(enum gpu_engine engine)
 }
 
 struct engine *engine_create(struct dg1 *dev, enum gpu_engine id);
+/* Ends its thread. Engines look at each other: end all of them before the first is destroyed. */
+void engine_quit(struct engine *e);
 void engine_destroy(struct engine *e);
 
 /* Bus thread. Stops whatever runs; returns after a short while even if it has not stopped yet. */

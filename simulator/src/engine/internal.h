@@ -72,6 +72,7 @@ struct engine {
     atomic_uint attention; /* enum attention */
     atomic_uint stop;      /* enum cs_stop, seen by running commands */
     atomic_bool busy;      /* a context is running */
+    atomic_bool napping;
 
     /* Under the lock */
     bool quit, stop_ring, reset_request, halted, running;
@@ -101,6 +102,8 @@ void engine_halt(struct engine *e);
 /* Sleep with the lease closed, unless one of the given bits of attention is up; the bus can end it.
  */
 void engine_nap(struct engine *e, unsigned ns, unsigned attention);
+/* The engine has stored something that others may be waiting for: end their naps. */
+void engine_poke_others(struct engine *e);
 void engine_refresh_lease(struct engine *e);
 /* Under the lock. */
 bool engine_can_run(const struct engine *e);

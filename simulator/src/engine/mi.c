@@ -56,7 +56,16 @@ static enum cs_result accepted(struct engine *e, unsigned ndw)
 static enum cs_result user_interrupt(struct engine *e, unsigned ndw)
 {
     (void)ndw;
+    engine_poke_others(e);
     irq_post(e->dev, e->id, IRQ_USER);
+    return CS_DONE;
+}
+
+/* Waits poll memory; this one says when. */
+static enum cs_result semaphore_signal(struct engine *e, unsigned ndw)
+{
+    (void)ndw;
+    engine_poke_others(e);
     return CS_DONE;
 }
 
@@ -489,7 +498,7 @@ static const struct mi_command commands[64] = {
     [0x12] = {accepted, 0xff}, /* MI_LOAD_SCAN_LINES_INCL: no display */
     [0x13] = {accepted, 0xff}, /* MI_LOAD_SCAN_LINES_EXCL */
     [0x1a] = {mi_math, 0xff},
-    [0x1b] = {accepted, 0xff}, /* MI_SEMAPHORE_SIGNAL: waits poll memory */
+    [0x1b] = {semaphore_signal, 0xff},
     [0x1c] = {mi_semaphore_wait, 0xff},
     [0x1d] = {accepted, 0xff}, /* MI_FORCE_WAKEUP: nothing sleeps while a context runs */
     [0x20] = {store_data_imm, 0x3ff},
