@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/ocl.h"
+#include "common/places.h"
 
 #define NODES 1000
 
@@ -64,6 +65,7 @@ int main(void)
     OCL_CHECK(clSetKernelArgSVMPointer(kernel, 0, head));
     OCL_CHECK(clSetKernelArgSVMPointer(kernel, 1, out));
     ocl_run(&ocl, kernel, 1);
+    places_print("the head's page", head, sizeof(*head));
 
     unsigned after = sum_list(head);
     bool right = out[0] == NODES && out[1] == expected && after == expected + NODES;

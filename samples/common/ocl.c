@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ocl.h"
 
+#include "places.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -36,7 +38,12 @@ struct ocl ocl_open(cl_device_svm_capabilities needed)
 {
     struct ocl ocl;
     cl_int result;
-    if (!pick_device(&ocl, needed)) {
+    places_before();
+    bool found = pick_device(&ocl, needed);
+    const char *error = found ? places_after() : NULL;
+    if (error)
+        fprintf(stderr, "%s: what moves where cannot be shown\n", error);
+    if (!found) {
         fprintf(stderr,
                 "no OpenCL GPU with SVM capabilities 0x%lx: is the i915 SVM ICD "
                 "installed, and does the kernel have SVM?\n",
@@ -52,6 +59,7 @@ struct ocl ocl_open(cl_device_svm_capabilities needed)
 
 void ocl_close(struct ocl *ocl)
 {
+    places_close();
     clReleaseCommandQueue(ocl->queue);
     clReleaseContext(ocl->context);
 }

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "places.h"
+#include "common/places.h"
 #include "runner.h"
 #include "trie.h"
 

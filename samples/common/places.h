@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the process's memory is, as the kernel sees it through the runtime's own VM. */
-#ifndef DEMO_PLACES_H
-#define DEMO_PLACES_H
+#ifndef SAMPLES_PLACES_H
+#define SAMPLES_PLACES_H
 
 #include <i915svm/i915svm.h>
 
@@ -23,5 +23,8 @@ const char *places_remember(const void *const *pointers, int count);
 struct place_sums places_sum(void);
 /* Moves all of it; how many bytes did, and how many could not. */
 i915svm_prefetch_result places_prefetch(i915svm_location to);
+
+/* Prints where a range is: "LABEL: N KiB in system, N KiB in device memory". */
+void places_print(const char *label, const void *start, size_t length);
 
 #endif

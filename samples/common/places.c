@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "places.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,4 +148,17 @@ i915svm_prefetch_result places_prefetch(i915svm_location to)
     struct move move = {.to = to};
     each_mapping(add_prefetch, &move);
     return move.sum;
+}
+
+void places_print(const char *label, const void *start, size_t length)
+{
+    i915svm_range range;
+    i915svm_result result = i915svm_query(vm, start, length, &range);
+    if (result != I915SVM_OK)
+        printf("%s: %s\n", label, i915svm_result_string(result));
+    else
+        printf("%s: %" PRIu64 " KiB in system, %" PRIu64 " KiB in device memory, %" PRIu64
+               " KiB not in use by the GPU\n",
+               label, range.bytes_system >> 10, range.bytes_device >> 10,
+               range.bytes_invalid >> 10);
 }
