@@ -50,6 +50,7 @@ NEEDS = {
         "ocl-icd-opencl-dev": "/usr/lib/x86_64-linux-gnu/libOpenCL.so",
         "libze-dev": "/usr/include/level_zero/ze_api.h",
         "intel-opencl-icd": "/usr/lib/x86_64-linux-gnu/intel-opencl/libigdrcl.so",
+        "pocl-opencl-icd": "/etc/OpenCL/vendors/pocl.icd",  # what tests/numbers compares with
         # NEO's compiler, for the samples' kernels: a package of its own from Debian 13 on.
         **({"intel-ocloc": "ocloc"} if DEBIAN >= 13 else {}),
     },
@@ -73,9 +74,26 @@ def _known(package):
     return "Candidate: " in out.stdout and "Candidate: (none)" not in out.stdout
 
 
+def _installed(package):
+    out = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Status}", package],
+                         capture_output=True, text=True, check=False)
+    return out.stdout == "installed"
+
+
+def ensure_named(packages):
+    """The same for packages that are known by name alone."""
+    _install([p for p in packages if not _installed(p)])
+
+
 def ensure(*needs):
     """Have the packages of these steps installed, or say which ones a root must install."""
-    packages = missing(*needs)
+    _install(missing(*needs))
+    still = missing(*needs)
+    if still:
+        raise SvmError(f"installed, but still not found: {' '.join(still)}")
+
+
+def _install(packages):
     if not packages:
         return
     if os.geteuid() != 0:
@@ -92,6 +110,3 @@ def ensure(*needs):
         except SvmError:  # an old package list names versions the mirror has dropped
             s.run(apt + ["update"], env=env)
             s.run(install, env=env)
-    still = missing(*needs)
-    if still:
-        raise SvmError(f"installed, but still not found: {' '.join(still)}")
