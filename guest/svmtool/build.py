@@ -69,8 +69,8 @@ def _make_toolchain(folder):
         link_programs(folder / "root", (("sh", "dash"), ("cc", "gcc"), ("c++", "g++"), ("awk", "gawk")))
 
 
-def _inside():
-    """What goes before a build command."""
+def inside():
+    """What goes before a command that builds, or runs what was built against libraries of Debian 12."""
     if not private_toolchain():
         return []
     key = store.digest(SUITE, *sorted(hostpkgs.NEEDS["build"]), 1)
@@ -85,20 +85,20 @@ def _configure():
     if not private_toolchain():
         hostpkgs.ensure("build")
     paths.make(paths.BUILD)
-    inside = _inside()
+    before = inside()
     with step("Configuring the build") as s:
-        s.run([*inside, "cmake", "-S", paths.TREE, "-B", paths.BUILD, "-G", "Unix Makefiles"])
+        s.run([*before, "cmake", "-S", paths.TREE, "-B", paths.BUILD, "-G", "Unix Makefiles"])
 
 
 def targets(*names, title=None):
     """Build these CMake targets (all of them when none is named)."""
     with _lock():
         _configure()
-        argv = [*_inside(), "nice", "-n", "5", "cmake", "--build", str(paths.BUILD), "-j", str(os.cpu_count() or 1)]
+        argv = [*inside(), "nice", "-n", "5", "cmake", "--build", str(paths.BUILD), "-j", str(os.cpu_count() or 1)]
         if names:
             argv += ["--target", *names]
         # Quiet when there is nothing to do, which is nearly always.
-        dry = subprocess.run([*_inside(), "make", "-C", str(paths.BUILD), "-q", *(names or ["all"])],
+        dry = subprocess.run([*inside(), "make", "-C", str(paths.BUILD), "-q", *(names or ["all"])],
                              capture_output=True, check=False)
         if dry.returncode == 0:
             return

@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from . import build, i915tests, paths, results, suites, vm
+from . import build, hostpkgs, i915tests, paths, results, suites, vm
 from .procs import Child
 from .ui import SvmError, note
 
@@ -97,9 +97,11 @@ class Runner:
             argv.append(f"--gtest_filter={self.args.filter}")
         return argv
 
-    def _on_host(self, program, lines, log_path):
+    def _on_host(self, program, lines):
         env = dict(os.environ, **program.env)
-        child = Child(self._argv(program), subprocess.PIPE, env=env, cwd=paths.TREE,
+        # What cmake built goes with the compiler's Debian; scripts of the tree are for any host.
+        inside = build.inside() if program.target else []
+        child = Child([*inside, *self._argv(program)], subprocess.PIPE, env=env, cwd=paths.TREE,
                       stderr_to_stdout=True)
         pipe = child.popen.stdout
         deadline = time.monotonic() + program.timeout
@@ -136,7 +138,7 @@ class Runner:
             self.artefacts[key] = parts, vm.choose_accel(parts, options)
         return vm.Guest(*self.artefacts[key][:1], options, self.artefacts[key][1])
 
-    def _in_guest(self, program, lines, log_path):
+    def _in_guest(self, program, lines):
         options = self.guest_options(program, self._argv(program))
         if options.kernel == "debug":
             options.command = ["/bin/sh", "-c", LEAK_SCAN, "svm", *options.command]
@@ -163,11 +165,11 @@ class Runner:
             if program.kind.startswith("i915-"):
                 i915tests.run(self, program, log)
             else:
-                self._read_program(program, log, log_path)
+                self._read_program(program, log)
         if self.report.suite.failed > failed_before:
             say(f"       log: {log_path}")
 
-    def _read_program(self, program, log, log_path):
+    def _read_program(self, program, log):
         reader = results.READERS[program.kind]()
 
         def on_line(text):
@@ -178,9 +180,9 @@ class Runner:
         lines = Lines(log, on_line)
         guest = None
         if program.where == "guest":
-            status, guest = self._in_guest(program, lines, log_path)
+            status, guest = self._in_guest(program, lines)
         else:
-            status = self._on_host(program, lines, log_path)
+            status = self._on_host(program, lines)
         lines.end()
         if not (self.args.filter and reader.count == 0 and status == 0):
             for found in reader.close(status):
@@ -191,6 +193,11 @@ class Runner:
     # --- suites --------------------------------------------------------------------------------
 
     def _build(self, programs):
+        try:
+            hostpkgs.ensure_named(programs[0].suite.packages)
+        except SvmError as e:
+            self.report.result(programs[0], "packages", "failed", str(e))
+            return False
         targets = list(dict.fromkeys(t for p in programs for t in [p.target, *p.needs] if t))
         if not targets or self.args.no_build:
             return True
@@ -237,6 +244,7 @@ def run_benches(args):
     """Their own tables, live; the status tells whether each met what it promises."""
     runner, worst = Runner(args), 0
     for bench in suites.benches(args.group):
+        hostpkgs.ensure_named(bench.suite.packages)
         if not args.no_build:
             build.targets(*[t for t in [bench.target, *bench.needs] if t])
         say(f"== {bench.group}: {bench.name}")
