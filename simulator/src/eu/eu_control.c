@@ -39,16 +39,17 @@ static int32_t index_of(const struct eu_thread *t, const struct eu_op *op)
 
 static void rejoin(struct eu_arch *a, int32_t here)
 {
-    uint32_t waiting = a->parked & a->call_mask;
+    for (unsigned n = 0; n < a->waits; n++) {
+        uint32_t lanes = a->wait[n].lanes & a->call_mask;
 
-    while (waiting) {
-        unsigned lane = (unsigned)__builtin_ctz(waiting);
-
-        waiting &= waiting - 1;
-        if (a->park[lane] == here) {
-            a->parked &= ~(1u << lane);
-            a->emask |= 1u << lane;
-        }
+        if (a->wait[n].where != here)
+            continue;
+        a->parked &= ~lanes;
+        a->emask |= lanes;
+        a->wait[n].lanes &= ~lanes;
+        if (!a->wait[n].lanes)
+            a->wait[n] = a->wait[--a->waits];
+        return; /* one group for each place */
     }
 }
 
@@ -59,12 +60,23 @@ const struct eu_op *eu_op_rejoin(struct eu_thread *t, const struct eu_op *op)
     return op->real(t, op);
 }
 
+/* lanes are enabled ones, so no group has them yet and there is room for another group. */
 static void park(struct eu_arch *a, uint32_t lanes, int32_t where)
 {
+    unsigned n = 0;
+
+    if (!lanes)
+        return;
     a->emask &= ~lanes;
     a->parked |= lanes;
-    for (; lanes; lanes &= lanes - 1)
-        a->park[__builtin_ctz(lanes)] = where;
+    while (n < a->waits && a->wait[n].where != where)
+        n++;
+    if (n == a->waits) {
+        a->wait[n].where = where;
+        a->wait[n].lanes = 0;
+        a->waits++;
+    }
+    a->wait[n].lanes |= lanes;
 }
 
 /* Enabled lanes whose predicate holds, as bits of the thread's 32 channels. */
@@ -271,9 +283,13 @@ static const struct eu_op *op_send(struct eu_thread *t, const struct eu_op *op)
     enum eu_send_status status;
     uint32_t eu_mode;
 
-    eu_host_float_leave(a->host_mxcsr); /* the environment computes in the host's own mode */
-    status = t->env->send(t, &msg);
-    eu_host_float_enter(a, &eu_mode);
+    if (a->same_mxcsr) {
+        status = t->env->send(t, &msg);
+    } else {
+        eu_host_float_leave(a->host_mxcsr); /* the environment computes in the host's own mode */
+        status = t->env->send(t, &msg);
+        eu_host_float_enter(a, &eu_mode);
+    }
     if (status == EU_SEND_ERROR) {
         if (!t->error[0])
             snprintf(t->error, sizeof(t->error), "message refused at +0x%x", op->ip);

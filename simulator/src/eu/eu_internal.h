@@ -126,14 +126,19 @@ struct eu_arch {
     uint8_t f[8];             /* f0, f1 */
     uint8_t a0[32];
     uint8_t cr[16], sr[16], n0[16], dbg[16], sp[16], tdr[16], ce[4], ip[4], tm[20], fc[32];
-    uint32_t dmask, emask;  /* dispatched, enabled now */
-    uint32_t parked;        /* alive, waiting at park[] */
-    uint32_t call_mask;     /* lanes of the subroutine that runs */
-    int32_t park[EU_LANES]; /* op index */
-    bool park_anywhere;     /* some lane waits where decoding expected none */
-    uint32_t mxcsr;         /* host float environment while EU code runs */
-    uint32_t host_mxcsr;    /* the caller's */
-    uint8_t rounding;       /* cr0.0[5:4] */
+    uint32_t dmask, emask; /* dispatched, enabled now */
+    uint32_t parked;       /* alive, in one of the groups of wait[] */
+    uint32_t call_mask;    /* lanes of the subroutine that runs */
+    struct {
+        int32_t where; /* op index */
+        uint32_t lanes;
+    } wait[EU_LANES]; /* the parked lanes by where they wait; no group is empty */
+    unsigned waits;
+    bool park_anywhere;  /* some lane waits where decoding expected none */
+    uint32_t mxcsr;      /* host float environment while EU code runs */
+    uint32_t host_mxcsr; /* the caller's */
+    bool same_mxcsr;     /* both round alike and treat denormals alike */
+    uint8_t rounding;    /* cr0.0[5:4] */
     const struct eu_op *pc;
     enum eu_stop stop;
 };

@@ -23,6 +23,7 @@ struct eu_full {
 #define MXCSR_MASKED   0x1f80u
 #define MXCSR_RC_SHIFT 13
 #define MXCSR_FTZ_DAZ  0x8040u
+#define MXCSR_STICKY   0x3fu /* exceptions that occurred */
 
 struct eu_thread *eu_thread_create(void)
 {
@@ -136,6 +137,7 @@ void eu_cr0_changed(struct eu_arch *a)
     a->mxcsr = MXCSR_MASKED | (uint32_t)mode[a->rounding] << MXCSR_RC_SHIFT;
     if (!(cr0 & CR0_DENORM_F32))
         a->mxcsr |= MXCSR_FTZ_DAZ;
+    a->same_mxcsr = !((a->mxcsr ^ a->host_mxcsr) & ~MXCSR_STICKY);
 #if defined(__SSE2__)
     _mm_setcsr(a->mxcsr);
 #endif
@@ -254,6 +256,7 @@ enum eu_stop eu_run(struct eu_thread *t, uint64_t max_instructions)
 
     a->stop = EU_BUDGET;
     eu_host_float_enter(a, &a->host_mxcsr);
+    a->same_mxcsr = !((a->mxcsr ^ a->host_mxcsr) & ~MXCSR_STICKY);
     while (left) {
         const struct eu_op *next = (a->park_anywhere ? eu_op_rejoin : op->fn)(t, op);
 
