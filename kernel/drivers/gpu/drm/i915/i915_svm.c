@@ -140,7 +140,7 @@ static void svm_free(struct i915_svm *svm)
  */
 struct i915_svm *i915_svm_get(struct i915_address_space *vm)
 {
-	struct i915_svm *svm = smp_load_acquire(&vm->svm);
+	struct i915_svm *svm = i915_svm_of(vm);
 	struct i915_svm *old;
 
 	if (svm)
@@ -362,7 +362,7 @@ void i915_svm_vm_release(struct i915_address_space *vm)
  */
 int i915_svm_exec_prepare(struct i915_address_space *vm, struct i915_svm **out)
 {
-	struct i915_svm *svm = smp_load_acquire(&vm->svm);
+	struct i915_svm *svm = i915_svm_of(vm);
 	int err;
 
 	*out = svm;

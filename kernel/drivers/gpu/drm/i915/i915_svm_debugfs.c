@@ -3,8 +3,8 @@
  * DOC: Seeing into shared virtual memory
  *
  * debugfs dri/N/i915_svm lists every address space that has SVM, with its
- * counters. The list has a lock of its own, taken inside nothing and held
- * over nothing but the walk.
+ * counters; for its page tables see i915_svm_dump.c. The list has a lock of
+ * its own, outside svm->mutex.
  */
 
 #include <linux/debugfs.h>
@@ -88,8 +88,37 @@ static int i915_svm_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(i915_svm);
 
+static void dump_all(struct seq_file *m, bool entries)
+{
+	struct i915_svm *svm;
+
+	mutex_lock(&list_lock);
+	list_for_each_entry(svm, &all, all_link)
+		if (svm->vm->i915 == m->private)
+			i915_svm_dump(m, svm, entries);
+	mutex_unlock(&list_lock);
+}
+
+static int i915_svm_pages_show(struct seq_file *m, void *unused)
+{
+	dump_all(m, false);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(i915_svm_pages);
+
+static int i915_svm_entries_show(struct seq_file *m, void *unused)
+{
+	dump_all(m, true);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(i915_svm_entries);
+
 void i915_svm_debugfs_register(struct drm_i915_private *i915)
 {
+	debugfs_create_file("i915_svm_pages", 0400, i915->drm.primary->debugfs_root,
+			    i915, &i915_svm_pages_fops);
+	debugfs_create_file("i915_svm_entries", 0400, i915->drm.primary->debugfs_root,
+			    i915, &i915_svm_entries_fops);
 	debugfs_create_file("i915_svm", 0400, i915->drm.primary->debugfs_root,
 			    i915, &i915_svm_fops);
 }

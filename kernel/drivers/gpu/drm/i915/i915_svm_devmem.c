@@ -144,6 +144,13 @@ static int object_place(struct i915_svm_devmem *dm,
 		if (err)
 			continue;
 
+		/* The memory's last owner may still be on its way out. */
+		err = i915_gem_object_wait_moving_fence(obj, true);
+		if (err) {
+			i915_gem_object_unpin_pages(obj);
+			continue;
+		}
+
 		addr = i915_gem_object_get_dma_address(obj, 0);
 		if (IS_ALIGNED(addr, I915_SVM_EXTENT_SIZE)) {
 			extent->first_pfn = dm->base_pfn +

@@ -38,7 +38,7 @@ static struct i915_address_space *vm_lookup(struct drm_file *file, u32 id)
 /* The SVM state of a VM on which SVM is on, of the calling process; locked. */
 static struct i915_svm *svm_lock(struct i915_address_space *vm)
 {
-	struct i915_svm *svm = smp_load_acquire(&vm->svm);
+	struct i915_svm *svm = i915_svm_of(vm);
 	int err;
 
 	if (!svm)
@@ -75,7 +75,7 @@ static int round_out(struct i915_address_space *vm, u64 addr, u64 length,
 
 static int get_svm_param(struct i915_address_space *vm, u64 param, u64 *value)
 {
-	struct i915_svm *svm = smp_load_acquire(&vm->svm);
+	struct i915_svm *svm = i915_svm_of(vm);
 
 	if (param == (I915_VM_PARAM | I915_GEM_VM_PARAM_SVM) && !svm) {
 		*value = 0;

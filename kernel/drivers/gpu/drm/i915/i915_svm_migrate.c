@@ -35,6 +35,7 @@
 
 #include "i915_drv.h"
 #include "i915_svm_devmem_types.h"
+#include "i915_svm_trace.h"
 
 /* Let writers of mmap_lock in after this much. */
 #define LOCK_SLICE	SZ_64M
@@ -52,6 +53,7 @@ struct step {
 	struct i915_svm_extent *spare;
 	unsigned int max;
 	bool open;	/* between setup and finalize */
+	bool failed;	/* neither blitter nor CPU could copy */
 	unsigned long *src, *dst;
 	struct page **pages; /* device pages taken, by index */
 };
@@ -163,7 +165,8 @@ static unsigned long step_finish(struct step *step)
 	if (!step->open)
 		return 0;
 
-	if (i915_svm_copy_finish(&step->copy))
+	step->failed = i915_svm_copy_finish(&step->copy);
+	if (step->failed)
 		drop_destinations(step->dst, step->args.npages);
 
 	migrate_vma_pages(&step->args);
@@ -171,6 +174,8 @@ static unsigned long step_finish(struct step *step)
 	migrate_vma_finalize(&step->args);
 	step->open = false;
 
+	trace_i915_svm_migrate(step->args.start, step->args.npages, moved,
+			       step->copy.to_device);
 	if (step->copy.to_device)
 		i915_svm_dev_count(dm, TO_DEVICE, moved);
 	else
@@ -222,7 +227,9 @@ static void fill_device(struct step *step, unsigned long *no_memory,
 	for (i = 0; i < npages; i++) {
 		if (!source_moves(step->src[i]))
 			continue;
-		if (folio_test_anon(page_folio(migrate_pfn_to_page(step->src[i]))))
+		/* A KSM page belongs to many, and its owner looks at it. */
+		if (folio_test_anon(page_folio(migrate_pfn_to_page(step->src[i]))) &&
+		    !folio_test_ksm(page_folio(migrate_pfn_to_page(step->src[i]))))
 			__set_bit(i, want);
 		else
 			(*wrong_type)++;
@@ -256,8 +263,10 @@ vm_fault_t i915_svm_migrate_to_ram(struct vm_fault *vmf)
 	unsigned long granule = READ_ONCE(extent->granule);
 	unsigned long start, end, no_memory = 0, moved;
 	struct step *step;
+	bool failed;
 
 	i915_svm_dev_count(dm, FAULTS, 1);
+	trace_i915_svm_fault(vmf->address, granule);
 
 	step = step_alloc(dm, granule >> PAGE_SHIFT);
 	if (!step) {
@@ -282,9 +291,13 @@ vm_fault_t i915_svm_migrate_to_ram(struct vm_fault *vmf)
 	fill_system(step, &no_memory);
 	i915_svm_copy_start(&step->copy, I915_SVM_COPY_BLITTER);
 	moved = step_finish(step);
+	failed = step->failed;
 	step_free(step);
 
-	return !moved && no_memory ? VM_FAULT_OOM : 0;
+	if (moved)
+		return 0;
+	/* Else the fault would only repeat. */
+	return failed ? VM_FAULT_SIGBUS : no_memory ? VM_FAULT_OOM : 0;
 }
 
 /* Bring back what an extent holds, page by device page; one pass. */
@@ -323,6 +336,7 @@ static int evict_pass(struct i915_svm_extent *extent, struct step *step)
 	moved = count_moved(step->src, step->dst, npages);
 	migrate_device_finalize(step->src, step->dst, npages);
 
+	trace_i915_svm_evict(extent->first_pfn, moved);
 	i915_svm_dev_count(dm, EVICTED, moved);
 	i915_svm_dev_count(dm, TO_SYSTEM, moved);
 
@@ -409,7 +423,8 @@ static void take_snapshot(struct migration *m, unsigned long start,
 
 	do {
 		memset(m->pfns, 0, n * sizeof(*m->pfns));
-		range.notifier_seq = mmu_interval_read_begin(&m->watch);
+		/* No waiting here: who invalidates may want a page of the open step. */
+		range.notifier_seq = READ_ONCE(m->watch.invalidate_seq);
 		err = hmm_range_fault(&range);
 	} while (err == -EBUSY && --tries);
 
@@ -431,9 +446,13 @@ static void take_snapshot(struct migration *m, unsigned long start,
 
 static void finish(struct migration *m, struct step *step)
 {
-	const u64 bytes = (u64)step->copy.count << PAGE_SHIFT;
-	const u64 moved = (u64)step_finish(step) << PAGE_SHIFT;
+	u64 bytes, moved;
 
+	if (!step->open)
+		return;
+
+	bytes = (u64)step->copy.count << PAGE_SHIFT;
+	moved = (u64)step_finish(step) << PAGE_SHIFT;
 	m->out->moved += moved;
 	m->out->failed_busy += bytes - min(bytes, moved);
 }

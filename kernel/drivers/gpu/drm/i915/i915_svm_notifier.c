@@ -34,6 +34,7 @@
 #include "gt/intel_tlb.h"
 #include "i915_drv.h"
 #include "i915_request.h"
+#include "i915_svm_trace.h"
 #include "i915_svm_types.h"
 
 static unsigned int svm_wait_ms = 10000;
@@ -159,25 +160,32 @@ void i915_svm_ban_work(struct work_struct *work)
 		for_each_unfinished(svm, kill);
 }
 
-/* The one place where GPU access is stopped. Returns with it stopped or doomed. */
-static void stop_gpu(struct i915_svm *svm)
+/*
+ * The one place where GPU access is stopped. Returns with it stopped or
+ * doomed, and how long that took.
+ */
+static u64 stop_gpu(struct i915_svm *svm)
 {
 	ktime_t start;
+	u64 ns;
 	long ret;
 
 	if (i915_svm_idle(svm))
-		return;
+		return 0;
 
 	start = ktime_get();
 	ret = dma_resv_wait_timeout(&svm->vm->_resv, DMA_RESV_USAGE_BOOKKEEP,
 				    false, msecs_to_jiffies(svm_wait_ms));
+	ns = ktime_to_ns(ktime_sub(ktime_get(), start));
 	i915_svm_count(svm, WAITS, 1);
-	i915_svm_count(svm, WAIT_NS, ktime_to_ns(ktime_sub(ktime_get(), start)));
+	i915_svm_count(svm, WAIT_NS, ns);
 
 	if (ret <= 0) {
 		for_each_unfinished(svm, ban);
 		queue_work(system_unbound_wq, &svm->ban_work);
 	}
+
+	return ns;
 }
 
 /**
@@ -372,6 +380,7 @@ static bool invalidate(struct mmu_interval_notifier *mni,
 	const bool blockable = mmu_notifier_range_blockable(range);
 	const u64 start = range->start, last = range->end - 1;
 	bool hit, idle;
+	u64 waited = 0;
 
 	write_lock(&svm->notifier_lock);
 	hit = for_each_valid(chunk, start, last, false, NULL);
@@ -392,7 +401,7 @@ static bool invalidate(struct mmu_interval_notifier *mni,
 
 	i915_svm_count(svm, INVALIDATIONS, 1);
 	if (!idle) {
-		stop_gpu(svm);
+		waited = stop_gpu(svm);
 
 		write_lock(&svm->notifier_lock);
 		for_each_valid(chunk, start, last, false, zap_one);
@@ -403,6 +412,9 @@ static bool invalidate(struct mmu_interval_notifier *mni,
 	if (blockable)
 		i915_svm_flush_tlb(svm);
 
+	trace_i915_svm_invalidate(svm, max(start, chunk->start),
+				  min(range->end, chunk->start + I915_SVM_CHUNK_SIZE),
+				  range->event, waited);
 	return true;
 }
 
@@ -464,6 +476,10 @@ void i915_svm_chunk_put(struct i915_svm_chunk *chunk)
 
 	/* Waits for a callback that runs; it takes no mutex of ours. */
 	mmu_interval_notifier_remove(&chunk->notifier);
+
+	/* i915_svm_take_away() walks the chunks under this lock only. */
+	write_lock(&chunk->svm->notifier_lock);
 	xa_erase(&chunk->svm->chunks, chunk->start >> I915_SVM_CHUNK_SHIFT);
+	write_unlock(&chunk->svm->notifier_lock);
 	kfree(chunk);
 }

@@ -273,7 +273,26 @@ void i915_svm_pt_set_leaf(struct i915_svm *svm, struct i915_svm_block *block,
 		break;
 	}
 	drm_clflush_virt_range(pde, sizeof(*pde));
-	wmb();
+	wmb(); /* before whoever relies on it */
 
 	block->leaf = leaf;
+}
+
+/**
+ * i915_svm_pt_read - read the entries of a block as they are
+ * @svm: the address space
+ * @block: the block, that has page tables
+ * @table: out: its 512 entries
+ *
+ * Returns: its directory entry.
+ */
+u64 i915_svm_pt_read(struct i915_svm *svm, struct i915_svm_block *block, u64 *table)
+{
+	const u64 *pde = (u64 *)px_vaddr(block_pd(svm, block)) +
+		PX_INDEX(block->start, PD_SHIFT);
+
+	lockdep_assert_held(&svm->mutex);
+
+	memcpy(table, px_vaddr(block_pt(svm, block)), PAGE_SIZE);
+	return READ_ONCE(*pde);
 }

@@ -18,6 +18,7 @@
 
 #include "i915_drv.h"
 #include "i915_gem_gtt.h"
+#include "i915_svm_trace.h"
 #include "i915_svm_types.h"
 #include "i915_vma_resource.h"
 
@@ -196,6 +197,11 @@ static int own(struct i915_svm *svm, u64 start, u64 end, bool object)
 	return 0;
 }
 
+static const char *kind_of(const struct i915_svm_range *range)
+{
+	return range->obj ? "object" : range->mirror ? "mirror" : "buffer";
+}
+
 static void free_range(struct i915_svm_range *range)
 {
 	if (range->obj)
@@ -229,6 +235,7 @@ static int insert_range(struct i915_svm *svm, struct i915_svm_range *range)
 	svm->bound_bytes += end - start;
 	if (range->obj)
 		i915_svm_bo_attach(range);
+	trace_i915_svm_bind(svm, start, end, kind_of(range));
 	return 0;
 }
 
@@ -526,9 +533,11 @@ static int unbind_one(struct i915_svm *svm, struct i915_svm_range *range,
 		i915_svm_flush_tlb(svm);
 	}
 
+	trace_i915_svm_unbind(svm, start, end, kind_of(range));
 	disown(svm, start, end);
 	svm->bound_bytes -= end - start;
 	cut_range(svm, range, tail, start, end);
+	svm->mm_seq = 1; /* the mirror may have to take the place */
 	return 0;
 }
 

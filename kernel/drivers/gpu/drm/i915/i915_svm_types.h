@@ -34,6 +34,8 @@
 
 #include "gt/intel_gtt.h"
 
+struct seq_file;
+
 /* A block is what one page table maps; all bookkeeping is by block. */
 #define I915_SVM_BLOCK_SHIFT	21
 #define I915_SVM_BLOCK_SIZE	BIT_ULL(I915_SVM_BLOCK_SHIFT)
@@ -94,8 +96,10 @@ struct i915_svm_block {
 	DECLARE_BITMAP(heads, I915_SVM_BLOCK_PAGES);
 	/** @local: valid pages in device memory, never dma-mapped; notifier_lock */
 	DECLARE_BITMAP(local, I915_SVM_BLOCK_PAGES);
-	/** @object: owned pages that belong to objects, which do their own
-	 * dma mapping; written under svm->mutex and notifier_lock */
+	/**
+	 * @object: owned pages that belong to objects, which do their own
+	 * dma mapping; written under svm->mutex and notifier_lock
+	 */
 	DECLARE_BITMAP(object, I915_SVM_BLOCK_PAGES);
 	/** @dma: device address of each valid page; notifier_lock */
 	dma_addr_t *dma;
@@ -218,6 +222,7 @@ struct i915_svm {
 static inline unsigned long i915_svm_mm_seq(struct mm_struct *mm)
 {
 #ifdef CONFIG_PER_VMA_LOCK
+	/* Pairs with the end of the write section: its mappings are seen. */
 	return smp_load_acquire(&mm->mm_lock_seq.sequence);
 #else
 	return 1;
@@ -232,6 +237,12 @@ static inline bool i915_svm_mm_unchanged(struct mm_struct *mm, unsigned long seq
 static inline unsigned int i915_svm_page(u64 addr)
 {
 	return (addr >> PAGE_SHIFT) & (I915_SVM_BLOCK_PAGES - 1);
+}
+
+/* NULL when SVM was never on; pairs with the cmpxchg() that publishes it. */
+static inline struct i915_svm *i915_svm_of(struct i915_address_space *vm)
+{
+	return smp_load_acquire(&vm->svm); /* its contents with it */
 }
 
 /* i915_svm.c */
@@ -254,6 +265,9 @@ int i915_svm_range_query(struct i915_svm *svm, struct drm_i915_gem_vm_query *q);
 /* i915_svm_debugfs.c */
 void i915_svm_debugfs_add(struct i915_svm *svm);
 void i915_svm_debugfs_remove(struct i915_svm *svm);
+
+/* i915_svm_dump.c */
+void i915_svm_dump(struct seq_file *m, struct i915_svm *svm, bool entries);
 
 /* i915_svm_notifier.c */
 struct i915_svm_chunk *i915_svm_chunk_get(struct i915_svm *svm, u64 addr);
@@ -301,6 +315,7 @@ void i915_svm_pt_clear(struct i915_svm *svm, struct i915_svm_block *block,
 		       unsigned int first, unsigned int count);
 void i915_svm_pt_set_leaf(struct i915_svm *svm, struct i915_svm_block *block,
 			  enum i915_svm_leaf leaf);
+u64 i915_svm_pt_read(struct i915_svm *svm, struct i915_svm_block *block, u64 *table);
 void i915_svm_pt_free_stash(struct i915_svm *svm);
 
 #endif /* __I915_SVM_TYPES_H__ */

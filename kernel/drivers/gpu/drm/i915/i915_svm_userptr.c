@@ -130,10 +130,16 @@ int i915_svm_exec_filter(struct i915_svm *svm, struct drm_file *file,
 			 struct drm_i915_gem_exec_object2 *exec,
 			 unsigned int batches)
 {
+	unsigned int i;
 	int err = 0;
 
 	if (!svm || args->buffer_count <= batches)
 		return 0;
+
+	/* Relocations name places in the list, which would change. */
+	for (i = 0; i < args->buffer_count; i++)
+		if (exec[i].relocation_count)
+			return 0;
 
 	err = mutex_lock_interruptible(&svm->mutex);
 	if (err)

@@ -29,6 +29,7 @@
 
 #include "i915_drv.h"
 #include "i915_svm_devmem.h"
+#include "i915_svm_trace.h"
 #include "i915_svm_types.h"
 
 /* Retry against a mapping that keeps changing no longer than this. */
@@ -281,14 +282,21 @@ static int collect_objects(struct i915_svm *svm, struct i915_svm_block *block,
 {
 	const u64 end = block->start + I915_SVM_BLOCK_SIZE;
 	struct i915_svm_range *range = NULL;
+	bool valid;
 
-	if (bitmap_subset(block->object, block->valid, I915_SVM_BLOCK_PAGES))
+	if (bitmap_empty(block->object, I915_SVM_BLOCK_PAGES))
 		return 0;
+
+	read_lock(&svm->notifier_lock);
+	valid = bitmap_subset(block->object, block->valid, I915_SVM_BLOCK_PAGES);
+	read_unlock(&svm->notifier_lock);
 
 	while ((range = i915_svm_range_next(svm, range, block->start, end))) {
 		int err;
 
-		if (!range->obj)
+		/* Valid, unless just being taken away: then wait for its lock. */
+		if (!range->obj ||
+		    (valid && READ_ONCE(range->obj_seq) == range->obj_seq_seen))
 			continue;
 		err = i915_svm_bo_validate(range, block, p);
 		if (err)
@@ -303,15 +311,14 @@ static int collect_objects(struct i915_svm *svm, struct i915_svm_block *block,
 }
 
 /* Are the pages of all objects in the block where they were found? */
-static bool objects_moved(struct i915_svm *svm, struct i915_svm_block *block,
-			  const struct i915_svm_pending *p)
+static bool objects_moved(struct i915_svm *svm, struct i915_svm_block *block)
 {
 	const u64 end = block->start + I915_SVM_BLOCK_SIZE;
 	struct i915_svm_range *range = NULL;
 
 	lockdep_assert_held(&svm->notifier_lock);
 
-	if (bitmap_empty(p->object, I915_SVM_BLOCK_PAGES))
+	if (bitmap_empty(block->object, I915_SVM_BLOCK_PAGES))
 		return false;
 
 	while ((range = i915_svm_range_next(svm, range, block->start, end)))
@@ -349,6 +356,27 @@ static enum i915_svm_leaf best_leaf(const struct i915_svm_block *block)
 }
 
 /*
+ * The CPU's entry may be writable and clean (after MADV_FREE, a read from swap
+ * or from a hole of shmem): reclaim would drop what the GPU writes. Pages of
+ * files with write-back were marked when they became writable.
+ */
+static void mark_dirty(struct i915_svm *svm, const struct i915_svm_pending *p)
+{
+	unsigned int page;
+
+	for_each_set_bit(page, p->mapped, I915_SVM_BLOCK_PAGES) {
+		struct folio *folio;
+
+		if (test_bit(page, p->object))
+			continue;
+
+		folio = page_folio(pfn_to_page(pfn_of(svm, page)));
+		if (folio_test_anon(folio) || folio_test_swapbacked(folio))
+			folio_mark_dirty(folio);
+	}
+}
+
+/*
  * Enter what was collected. Adding 4K entries is fine while the GPU runs: it
  * replaces scratch only. A block that was in use keeps its 4K entries until
  * it is found idle.
@@ -373,6 +401,7 @@ static void enter(struct i915_svm *svm, struct i915_svm_block *block,
 		bitmap_or(block->local, block->local, p->local, I915_SVM_BLOCK_PAGES);
 
 		i915_svm_pt_write(svm, block, p->mapped);
+		mark_dirty(svm, p);
 		leaf = best_leaf(block);
 		if (leaf != I915_SVM_LEAF_4K && (fresh || i915_svm_idle(svm)))
 			i915_svm_pt_set_leaf(svm, block, leaf);
@@ -388,11 +417,16 @@ static void enter(struct i915_svm *svm, struct i915_svm_block *block,
 static int commit_block(struct i915_svm *svm, struct i915_svm_block *block,
 			struct i915_svm_chunk *chunk, struct i915_svm_pending *p)
 {
+	DECLARE_BITMAP(lost, I915_SVM_BLOCK_PAGES);
 	int err = 0;
 
 	write_lock(&svm->notifier_lock);
+	/* CPU pages that an object in a common large leaf took along. */
+	bitmap_andnot(lost, block->owned, block->valid, I915_SVM_BLOCK_PAGES);
+	bitmap_andnot(lost, lost, block->object, I915_SVM_BLOCK_PAGES);
 	if (mmu_interval_read_retry(&chunk->notifier, p->seq) ||
-	    objects_moved(svm, block, p))
+	    !bitmap_subset(lost, p->todo, I915_SVM_BLOCK_PAGES) ||
+	    objects_moved(svm, block))
 		err = -EBUSY;
 	else
 		enter(svm, block, p);
@@ -437,6 +471,7 @@ static int try_block(struct i915_svm *svm, struct i915_svm_block *block,
 
 	if (p->faulted)
 		svm->retry_incomplete = true;
+	trace_i915_svm_validate(svm, block, bitmap_weight(p->mapped, I915_SVM_BLOCK_PAGES));
 	i915_svm_count(svm, BLOCKS_VALIDATED, 1);
 	i915_svm_count(svm, PAGES_VALIDATED,
 		       bitmap_weight(p->mapped, I915_SVM_BLOCK_PAGES));
@@ -539,8 +574,11 @@ int i915_svm_validate(struct i915_svm *svm)
 	if (!i915_svm_mm_unchanged(svm->mm, svm->mm_seq) || svm->retry_incomplete)
 		requeue_incomplete(svm);
 
-	while (!err && (block = first_dirty(svm)))
-		err = validate_block(svm, block);
+	while (!err && (block = first_dirty(svm))) {
+		err = fatal_signal_pending(current) ? -EINTR :
+			validate_block(svm, block);
+		cond_resched();
+	}
 
 	if (!err && !svm->mirror)
 		svm->mm_seq = mm_seq;
