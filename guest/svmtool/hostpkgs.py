@@ -50,7 +50,6 @@ NEEDS = {
         "ocl-icd-opencl-dev": "/usr/lib/x86_64-linux-gnu/libOpenCL.so",
         "libze-dev": "/usr/include/level_zero/ze_api.h",
         "intel-opencl-icd": "/usr/lib/x86_64-linux-gnu/intel-opencl/libigdrcl.so",
-        "pocl-opencl-icd": "/etc/OpenCL/vendors/pocl.icd",  # what tests/numbers compares with
         # NEO's compiler, for the samples' kernels: a package of its own from Debian 13 on.
         **({"intel-ocloc": "ocloc"} if DEBIAN >= 13 else {}),
     },

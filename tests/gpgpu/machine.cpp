@@ -3,6 +3,7 @@
 #include "machine_env.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
@@ -14,6 +15,7 @@ constexpr uint64_t PageBytes = 4096;
 // Gen12 page-table entries: present, writable, local memory (leaves only).
 constexpr uint64_t EntryPresent = 3, EntryLocal = 1ull << 11;
 constexpr uint64_t EntryAddress = 0x00003ffffffff000ull;
+constexpr uint32_t GpgpuWalker = 0x7105; // header bits 31:16
 } // namespace
 
 struct Machine::Parts {
@@ -166,7 +168,13 @@ Machine::Result Machine::execute(const std::vector<uint32_t> &command)
     // An exact heap copy, so that AddressSanitizer sees reads beyond the command.
     std::vector<uint32_t> dw(command);
     dw.shrink_to_fit();
-    return static_cast<Result>(machine_env_execute(parts->env, dw.data(), unsigned(dw.size())));
+    auto start = std::chrono::steady_clock::now();
+    auto result =
+        static_cast<Result>(machine_env_execute(parts->env, dw.data(), unsigned(dw.size())));
+    if (dw[0] >> 16 == GpgpuWalker)
+        walkerSeconds +=
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return result;
 }
 
 void Machine::save(std::vector<uint8_t> &image) const
@@ -188,6 +196,11 @@ void Machine::reset()
 void Machine::report() const
 {
     machine_env_report(parts->env);
+}
+
+uint64_t Machine::instructions() const
+{
+    return machine_env_instructions(parts->env);
 }
 
 void Machine::stopPreempt()

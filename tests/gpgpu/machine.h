@@ -51,6 +51,8 @@ class Machine
     void restore(const std::vector<uint8_t> &image);
     void reset();
     void report() const;
+    uint64_t instructions() const; // that EUs have executed so far
+    double walkerSeconds = 0;      // spent in GPGPU_WALKER so far
 
     void stopPreempt();
     void stopReset();

@@ -97,6 +97,15 @@ void machine_env_report(struct machine_env *e)
     gpgpu_report(e->gpgpu, stdout);
 }
 
+uint64_t machine_env_instructions(const struct machine_env *e)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < e->gpgpu->worker_count; i++)
+        sum += e->gpgpu->workers[i].count.instructions;
+    return sum;
+}
+
 size_t machine_env_state_bytes(void)
 {
     return GPGPU_STATE_BYTES;

@@ -9,7 +9,7 @@
 #ifdef __cplusplus
 extern "C" {
 #else
-#include "gpgpu/gpgpu.h"
+#include "gpgpu/internal.h"
 #endif
 
 struct machine_env;
@@ -30,6 +30,7 @@ void machine_env_save(struct machine_env *e, uint8_t *image);
 void machine_env_restore(struct machine_env *e, const uint8_t *image);
 void machine_env_reset(struct machine_env *e);
 void machine_env_report(struct machine_env *e);
+uint64_t machine_env_instructions(const struct machine_env *e);
 size_t machine_env_state_bytes(void);
 void machine_env_stop(struct machine_env *e, int preempt, int reset);
 

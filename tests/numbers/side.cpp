@@ -63,7 +63,9 @@ cl_program Side::programOf(const std::string &source)
 }
 
 std::vector<Bytes> Side::run(const std::string &source, const std::string &name,
-                             const std::vector<Bytes> &in, const std::vector<size_t> &out, size_t n)
+                             const std::vector<Bytes> &in, const std::vector<size_t> &out, size_t n,
+                             size_t local, const std::function<void()> &before,
+                             const std::function<void()> &after)
 {
     cl_int err;
     cl_kernel kernel = clCreateKernel(programOf(source), name.c_str(), &err);
@@ -81,8 +83,17 @@ std::vector<Bytes> Side::run(const std::string &source, const std::string &name,
         check(clSetKernelArg(kernel, cl_uint(i), sizeof(mem), &mem), "clSetKernelArg");
         buffers.push_back(mem);
     }
-    check(clEnqueueNDRangeKernel(queue, kernel, 1, nullptr, &n, nullptr, 0, nullptr, nullptr),
+    if (before) {
+        check(clFinish(queue), "clFinish");
+        before();
+    }
+    check(clEnqueueNDRangeKernel(queue, kernel, 1, nullptr, &n, local ? &local : nullptr, 0,
+                                 nullptr, nullptr),
           "clEnqueueNDRangeKernel");
+    if (after) {
+        check(clFinish(queue), "clFinish");
+        after();
+    }
     for (size_t i = 0; i < out.size(); i++) {
         results.emplace_back(out[i]);
         check(clEnqueueReadBuffer(queue, buffers[in.size() + i], CL_TRUE, 0, out[i],

@@ -6,6 +6,7 @@
 #define CL_TARGET_OPENCL_VERSION 300
 #include <CL/cl.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,9 +17,11 @@ class Side
   public:
     explicit Side(const char *platform); // by a part of its name; throws when there is none
     // Runs a kernel over n work-items; in and out are its arguments in this order. Returns out's
-    // contents.
+    // contents. before and after surround the kernel alone.
     std::vector<Bytes> run(const std::string &source, const std::string &kernel,
-                           const std::vector<Bytes> &in, const std::vector<size_t> &out, size_t n);
+                           const std::vector<Bytes> &in, const std::vector<size_t> &out, size_t n,
+                           size_t local = 0, const std::function<void()> &before = {},
+                           const std::function<void()> &after = {});
     static Side &gpu();
     static Side &cpu();
     cl_device_id device;

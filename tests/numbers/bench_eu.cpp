@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+// ./svm bench eu: the same kernels on the simulated GPU and on PoCL, on the same cores in the same
+// run. The simulator's time is that of its walkers; PoCL's from enqueue to finish. Best of three.
+#include "side.h"
+#include "tbx_server.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <thread>
+#include <unistd.h>
+
+namespace
+{
+struct Bench {
+    const char *name;
+    const char *source;
+    std::vector<Bytes> in;
+    size_t outBytes;
+    size_t global, local;
+    bool exact; // results must be equal bit by bit; otherwise to 1e-3
+};
+
+std::vector<float> floats(size_t n)
+{
+    std::vector<float> v(n);
+    for (size_t i = 0; i < n; i++)
+        v[i] = float((i * 2654435761u) >> 8 & 0xffff) / 65536.0f;
+    return v;
+}
+
+// A cycle through all elements in a scattered order.
+std::vector<uint32_t> chain(size_t n)
+{
+    std::vector<uint32_t> v(n);
+    for (size_t i = 0; i < n; i++)
+        v[i] = uint32_t((i * 7919 + 1) % n);
+    return v;
+}
+
+std::vector<Bench> benches()
+{
+    auto a = toBytes(floats(1 << 20));
+    auto m = toBytes(floats(192 * 192));
+    return {
+        {"vector add",
+         "kernel void k(global const float *a, global const float *b, global float *o)"
+         "{ size_t i = get_global_id(0); o[i] = a[i] + b[i]; }",
+         {a, a},
+         4 << 20,
+         1 << 20,
+         256,
+         true},
+        {"sgemm",
+         "kernel void k(global const float *a, global const float *b, global float *o) {"
+         " int i = get_global_id(0), r = i / 192, c = i % 192; float s = 0;"
+         " for (int j = 0; j < 192; j++) s = fma(a[r * 192 + j], b[j * 192 + c], s); o[i] = s; }",
+         {m, m},
+         192 * 192 * 4,
+         192 * 192,
+         64,
+         true},
+        {"mandelbrot",
+         "kernel void k(global const float *a, global int *o) { int i = get_global_id(0);"
+         " float x0 = (i % 256) / 100.0f - 2.0f, y0 = (i / 256) / 128.0f - 1.0f, x = 0, y = 0;"
+         " int n = 0; while (n < 200 && x * x + y * y < 4.0f) {"
+         "  float t = x * x - y * y + x0; y = 2 * x * y + y0; x = t; n++; } o[i] = n; }",
+         {m},
+         65536 * 4,
+         65536,
+         64,
+         false},
+        {"n-body",
+         "kernel void k(global const float *p, global float *o) { int i = get_global_id(0);"
+         " float x = p[3 * i], y = p[3 * i + 1], z = p[3 * i + 2], fx = 0, fy = 0, fz = 0;"
+         " for (int j = 0; j < 1024; j++) { float dx = p[3 * j] - x, dy = p[3 * j + 1] - y,"
+         "  dz = p[3 * j + 2] - z, r = rsqrt(dx * dx + dy * dy + dz * dz + 0.01f), q = r * r * r;"
+         "  fx += dx * q; fy += dy * q; fz += dz * q; } o[i] = fx + fy + fz; }",
+         {toBytes(floats(3 * 1024))},
+         4096,
+         1024,
+         64,
+         false},
+        {"chase",
+         "kernel void k(global const uint *next, global uint *o) { uint at = get_global_id(0) * 61;"
+         " for (int i = 0; i < 500; i++) at = next[at]; o[get_global_id(0)] = at; }",
+         {toBytes(chain(1 << 18))},
+         4096 * 4,
+         4096,
+         64,
+         true},
+        {"reduction",
+         "kernel void k(global const uint *a, global uint *o) { local uint t[256];"
+         " uint l = get_local_id(0); t[l] = a[get_global_id(0)];"
+         " for (uint s = 128; s > 0; s /= 2) { barrier(CLK_LOCAL_MEM_FENCE);"
+         "  if (l < s) t[l] += t[l + s]; } if (l == 0) o[get_group_id(0)] = t[0]; }",
+         {a},
+         4096 * 4,
+         1 << 20,
+         256,
+         true},
+        {"histogram",
+         "kernel void k(global const uint *a, global uint *o) { uint i = get_global_id(0);"
+         " for (uint j = 0; j < 4; j++) atomic_inc(o + (a[i * 4 + j] >> 9 & 255)); }",
+         {a},
+         1024,
+         1 << 18,
+         256,
+         true},
+    };
+}
+
+bool equal(const Bytes &a, const Bytes &b, bool exact)
+{
+    if (exact)
+        return a == b;
+    auto x = fromBytes<float>(a), y = fromBytes<float>(b);
+    size_t off = 0;
+    for (size_t i = 0; i < x.size(); i++) // mandelbrot's border may differ by rounding
+        off += memcmp(&x[i], &y[i], 4) && !(std::fabs(x[i] - y[i]) <= 1e-3f * std::fabs(y[i]));
+    return off <= x.size() / 100;
+}
+} // namespace
+
+int main()
+{
+    unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+    TbxServer server(cores - 1); // and the engine's own thread
+    double product = 1, before;
+    int count = 0, wrong = 0;
+
+    server.setEnvironment();
+    printf("%-12s %12s %12s %8s %14s\n", "kernel", "simulator s", "PoCL s", "ratio", "EU instr./s");
+    for (const Bench &b : benches()) {
+        double gpu = INFINITY, cpu = INFINITY, rate = 0;
+        Bytes results[2];
+        for (int i = 0; i < 4; i++) { // the first run compiles
+            uint64_t executed = server.gpu().instructions();
+            before = server.gpu().walkerSeconds;
+            results[0] = Side::gpu().run(
+                b.source, "k", b.in, {b.outBytes}, b.global, b.local,
+                [&] {
+                    executed = server.gpu().instructions();
+                    before = server.gpu().walkerSeconds;
+                },
+                [&] {
+                    executed = server.gpu().instructions() - executed;
+                    before = server.gpu().walkerSeconds - before;
+                })[0];
+            if (i && before < gpu) {
+                gpu = before;
+                rate = double(executed) / before;
+            }
+        }
+        for (int i = 0; i < 4; i++) {
+            std::chrono::steady_clock::time_point start;
+            double t = 0;
+            results[1] = Side::cpu().run(
+                b.source, "k", b.in, {b.outBytes}, b.global, b.local,
+                [&] { start = std::chrono::steady_clock::now(); },
+                [&] {
+                    t = std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+                            .count();
+                })[0];
+            if (i)
+                cpu = std::min(cpu, t);
+        }
+        bool good = equal(results[0], results[1], b.exact);
+        printf("%-12s %12.6f %12.6f %8.2f %14.3e%s\n", b.name, gpu, cpu, gpu / cpu, rate,
+               good ? "" : "  WRONG RESULTS");
+        wrong += !good;
+        product *= gpu / cpu;
+        count++;
+    }
+    printf("geometric mean of the ratios: %.2f, on %u cores\n", std::pow(product, 1.0 / count),
+           cores);
+    fflush(stdout);
+    _exit(wrong != 0);
+}
