@@ -19,61 +19,58 @@ struct procmap_query {
 #define PROCMAP_QUERY        _IOWR('f', 17, struct procmap_query)
 #define PROCMAP_VMA_READABLE 0x01
 #define PROCMAP_VMA_WRITABLE 0x02
+#define PROCMAP_OR_NEXT      0x10
 
+/* Sets *known when the kernel has the query: its answer is then definite. */
 static bool find_by_query(int fd, uintptr_t address, struct mapping *mapping, bool *known)
 {
-    struct procmap_query query = {.size = sizeof(query), .query_addr = address};
-    if (ioctl(fd, PROCMAP_QUERY, &query)) {
-        *known = errno == ENOENT; /* a definite no; anything else: an older kernel */
-        return false;
-    }
-    *known = true;
-    *mapping = (struct mapping){.start = query.vma_start,
-                                .end = query.vma_end,
-                                .readable = query.vma_flags & PROCMAP_VMA_READABLE,
-                                .writable = query.vma_flags & PROCMAP_VMA_WRITABLE};
-    return true;
+    struct procmap_query query = {
+        .size = sizeof(query), .query_flags = PROCMAP_OR_NEXT, .query_addr = address};
+    bool found = ioctl(fd, PROCMAP_QUERY, &query) == 0;
+    *known = found || errno == ENOENT;
+    if (found)
+        *mapping = (struct mapping){.start = query.vma_start,
+                                    .end = query.vma_end,
+                                    .readable = query.vma_flags & PROCMAP_VMA_READABLE,
+                                    .writable = query.vma_flags & PROCMAP_VMA_WRITABLE};
+    return found;
 }
 
-static bool find_by_text(FILE *maps, uintptr_t address, struct mapping *mapping)
+static bool find_by_text(uintptr_t address, struct mapping *mapping)
 {
+    FILE *maps = fopen("/proc/self/maps", "re");
     char *line = NULL;
     size_t capacity = 0;
     bool found = false;
-    while (!found && getline(&line, &capacity, maps) > 0) {
+    while (maps && !found && getline(&line, &capacity, maps) > 0) {
         unsigned long start, end;
         char mode[5];
         if (sscanf(line, "%lx-%lx %4s", &start, &end, mode) != 3)
             continue;
-        if (address < start)
-            break;
         found = address < end;
         *mapping = (struct mapping){
             .start = start, .end = end, .readable = mode[0] == 'r', .writable = mode[1] == 'w'};
     }
     free(line);
+    if (maps)
+        fclose(maps);
     return found;
+}
+
+bool mapping_find_next(uintptr_t address, struct mapping *mapping)
+{
+    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    bool known = false, found = false;
+    if (fd >= 0) {
+        found = find_by_query(fd, address, mapping, &known);
+        close(fd);
+    }
+    return known ? found : find_by_text(address, mapping);
 }
 
 bool mapping_find(uintptr_t address, struct mapping *mapping)
 {
-    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    bool known;
-    bool found = find_by_query(fd, address, mapping, &known);
-    if (known) {
-        close(fd);
-        return found;
-    }
-    FILE *maps = fdopen(fd, "r");
-    if (!maps) {
-        close(fd);
-        return false;
-    }
-    found = find_by_text(maps, address, mapping);
-    fclose(maps);
-    return found;
+    return mapping_find_next(address, mapping) && mapping->start <= address;
 }
 
 #define COVER_PAGES 1024 /* pages asked for at once */

@@ -14,6 +14,8 @@ struct mapping {
 
 /* The mapping (VMA) that holds the address. */
 bool mapping_find(uintptr_t address, struct mapping *mapping);
+/* The mapping that holds the address or else the next one above. */
+bool mapping_find_next(uintptr_t address, struct mapping *mapping);
 /* Whether every page of the range is mapped; cheaper than the above. */
 bool mapping_covers(const void *start, size_t length);
 

@@ -66,6 +66,17 @@ bool ranges_find(struct ranges *ranges, uintptr_t address, struct range *found)
     return known;
 }
 
+bool ranges_find_next(struct ranges *ranges, uintptr_t address, struct range *found)
+{
+    pthread_rwlock_rdlock(&ranges->lock);
+    size_t at = lower_bound(ranges, address);
+    bool known = at < ranges->count;
+    if (known)
+        *found = ranges->array[at];
+    pthread_rwlock_unlock(&ranges->lock);
+    return known;
+}
+
 static void remove_locked(struct ranges *ranges, size_t at, struct range *taken)
 {
     *taken = ranges->array[at];
@@ -80,17 +91,6 @@ bool ranges_take(struct ranges *ranges, uintptr_t start, const void *owner, stru
     size_t at = lower_bound(ranges, start);
     bool known = at < ranges->count && ranges->array[at].start == start &&
                  (!owner || ranges->array[at].owner == owner);
-    if (known)
-        remove_locked(ranges, at, taken);
-    pthread_rwlock_unlock(&ranges->lock);
-    return known;
-}
-
-bool ranges_take_overlap(struct ranges *ranges, uintptr_t start, size_t length, struct range *taken)
-{
-    pthread_rwlock_wrlock(&ranges->lock);
-    size_t at = lower_bound(ranges, start);
-    bool known = at < ranges->count && ranges->array[at].start < start + length;
     if (known)
         remove_locked(ranges, at, taken);
     pthread_rwlock_unlock(&ranges->lock);

@@ -33,11 +33,10 @@ struct ranges {
 bool ranges_insert(struct ranges *ranges, struct range *range);
 /* The range that holds the address. */
 bool ranges_find(struct ranges *ranges, uintptr_t address, struct range *found);
+/* The range that holds the address, or else the next one above. */
+bool ranges_find_next(struct ranges *ranges, uintptr_t address, struct range *found);
 /* Takes out the range that starts exactly there, if owner is NULL or is its owner. */
 bool ranges_take(struct ranges *ranges, uintptr_t start, const void *owner, struct range *taken);
-/* Takes out any range that overlaps. */
-bool ranges_take_overlap(struct ranges *ranges, uintptr_t start, size_t length,
-                         struct range *taken);
 /* Takes out any range of the owner. */
 bool ranges_take_owned(struct ranges *ranges, const void *owner, struct range *taken);
 

@@ -13,7 +13,7 @@ static const void *const nowhere = (const void *)1;
  */
 static bool is_dangling(ze_kernel_handle_t kernel, uint32_t index, const void *pointer)
 {
-    if (!memory_in_window(pointer) || mapping_covers(pointer, 1))
+    if (!memory_in_window(pointer) || memory_find(pointer, NULL) || mapping_covers(pointer, 1))
         return false;
     return layer.kernel.pfnSetArgumentValue(kernel, index, sizeof(nowhere), &nowhere) !=
            ZE_RESULT_SUCCESS;

@@ -54,7 +54,8 @@ static bool import_window(void *owner, void *start, size_t length)
            pointer == start;
 }
 
-static struct windows windows = {.lock = PTHREAD_MUTEX_INITIALIZER, .import = import_window};
+static struct windows windows = {
+    .lock = PTHREAD_MUTEX_INITIALIZER, .ranges = RANGES_INIT, .import = import_window};
 
 bool memory_find(const void *pointer, struct range *found)
 {
@@ -68,14 +69,8 @@ bool memory_in_window(const void *pointer)
 
 bool memory_import(const void *start, size_t length)
 {
-    struct mapping mapping;
-    if (!layer.mirror || !mapping_covers(start, length))
-        return false;
-    /* NEO's own reservation of address space is mapped, but nobody's memory. */
-    if (!memory_in_window(start) &&
-        (!mapping_find((uintptr_t)start, &mapping) || !mapping.readable))
-        return false;
-    return spaces_enable(&layer.spaces) && windows_open(&windows, start);
+    return layer.mirror && mapping_covers(start, length) && spaces_enable(&layer.spaces) &&
+           windows_open(&windows, start);
 }
 
 void memory_prepare(const void *start, size_t length)

@@ -14,14 +14,14 @@ cl_context kernel_context(cl_kernel kernel)
 /* Leaves the errors of a bad kernel to NEO: it knows. */
 static cl_int check_pointer(cl_kernel kernel, const void *pointer)
 {
-    if (!layer.mirror || !pointer)
-        return CL_SUCCESS;
-    cl_context context = kernel_context(kernel);
-    if (!context)
+    cl_context context = layer.mirror && pointer ? kernel_context(kernel) : NULL;
+    if (!context || memory_is_neos(context, pointer))
         return CL_SUCCESS;
     if (!spaces_enable(&layer.spaces))
         return CL_OUT_OF_RESOURCES;
-    return memory_is_reachable(context, pointer) ? CL_SUCCESS : CL_INVALID_ARG_VALUE;
+    return memory_is_reachable(context, pointer) && memory_import(context, pointer)
+               ? CL_SUCCESS
+               : CL_INVALID_ARG_VALUE;
 }
 
 static cl_int CL_API_CALL set_arg_svm(cl_kernel kernel, cl_uint index, const void *pointer)

@@ -63,8 +63,8 @@ bool memory_free(cl_context context, void *pointer);
 bool memory_find(const void *pointer, struct range *found);
 /* A context that goes away takes its allocations along (a destructor callback). */
 void CL_CALLBACK memory_drop_context(cl_context context, void *unused);
-/* Makes NEO know the memory, for calls of its that take no unknown pointer. False: unmapped. */
-bool memory_import(cl_context context, const void *start, size_t length);
+/* Makes NEO know memory that is not its own. False if there is none, or it is read-only. */
+bool memory_import(cl_context context, const void *pointer);
 /* Whether NEO knows the memory only because of the above. */
 bool memory_in_window(cl_context context, const void *pointer);
 /* Whether the memory is NEO's: device memory, which has no CPU mapping. */

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "keys.h"
 #include "layer.h"
 
 #ifndef NEO_OPENCL_LIBRARY
@@ -36,18 +35,6 @@ static void *open_library(void)
     void *library = dlopen(path ? path : NEO_OPENCL_LIBRARY, RTLD_NOW | RTLD_LOCAL);
     if (!library && getenv("I915SVM_DEBUG"))
         fprintf(stderr, "i915svm: %s\n", dlerror());
-    return library;
-}
-
-static void *load_library(void)
-{
-    struct neo_keys keys = {0};
-    layer.mirror = neo_keys_wanted();
-    if (layer.mirror)
-        neo_keys_set(&keys);
-    void *library = open_library();
-    if (layer.mirror)
-        neo_keys_restore(&keys);
     return library;
 }
 
@@ -103,7 +90,7 @@ static void *CL_API_CALL get_function_for_platform(cl_platform_id platform, cons
 static void install(void)
 {
     load_usm();
-    layer.mirror = layer.mirror && usm_complete() && spaces_can_mirror(&layer.spaces);
+    layer.mirror = usm_complete() && spaces_can_mirror(&layer.spaces);
     if (!usm_complete())
         return;
     neo_table->clGetExtensionFunctionAddressForPlatform = get_function_for_platform;
@@ -115,7 +102,7 @@ static void install(void)
 
 static void load(void)
 {
-    void *library = load_library();
+    void *library = open_library();
     if (!library)
         return;
     layer.next_function = (get_function)dlsym(library, "clGetExtensionFunctionAddress");

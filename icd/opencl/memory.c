@@ -53,6 +53,7 @@ static struct windows *add_windows(cl_context context)
     if (!entry)
         return NULL;
     pthread_mutex_init(&entry->windows.lock, NULL);
+    pthread_rwlock_init(&entry->windows.ranges.lock, NULL);
     entry->windows.owner = context;
     entry->windows.import = import_host;
     entry->next = contexts;
@@ -145,6 +146,8 @@ static void drop_windows(cl_context context)
     if (entry)
         *link = entry->next;
     pthread_mutex_unlock(&contexts_lock);
+    if (entry)
+        free(entry->windows.ranges.array);
     free(entry);
 }
 
@@ -157,10 +160,10 @@ void CL_CALLBACK memory_drop_context(cl_context context, void *unused)
     drop_windows(context);
 }
 
-bool memory_import(cl_context context, const void *start, size_t length)
+bool memory_import(cl_context context, const void *pointer)
 {
     struct windows *windows = windows_of(context, true);
-    return windows && mapping_covers(start, length) && windows_open(windows, start);
+    return windows && spaces_enable(&layer.spaces) && windows_open(windows, pointer);
 }
 
 bool memory_in_window(cl_context context, const void *pointer)
@@ -178,8 +181,15 @@ bool memory_is_neos(cl_context context, const void *pointer)
     return type != CL_MEM_TYPE_UNKNOWN_INTEL;
 }
 
+/* Mapped now, and writable: what is not is not mirrored. */
+static bool is_mirrored(const void *pointer)
+{
+    struct mapping mapping;
+    return ranges_find(&allocations, (uintptr_t)pointer, NULL) ||
+           (mapping_find((uintptr_t)pointer, &mapping) && mapping.readable && mapping.writable);
+}
+
 bool memory_is_reachable(cl_context context, const void *pointer)
 {
-    return ranges_find(&allocations, (uintptr_t)pointer, NULL) || mapping_covers(pointer, 1) ||
-           memory_is_neos(context, pointer);
+    return is_mirrored(pointer) || memory_is_neos(context, pointer);
 }

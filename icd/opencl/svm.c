@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "layer.h"
+#include "mapping.h"
 
 #define ALIGNMENT_MAX ((size_t)2 << 20)
 #define PATTERN_MAX   128
@@ -55,7 +56,8 @@ static void *CL_API_CALL svm_alloc(cl_context context, cl_svm_mem_flags flags, s
 
 static void CL_API_CALL svm_free(cl_context context, void *pointer)
 {
-    if (pointer && !memory_free(context, pointer))
+    /* NEO would take any pointer into a window for the window, and free that. */
+    if (pointer && !memory_free(context, pointer) && !memory_in_window(context, pointer))
         layer.next.clSVMFree(context, pointer);
 }
 
@@ -64,7 +66,10 @@ bool svm_prepare(cl_command_queue queue, const void *pointer, size_t size)
     cl_context context = queue_context(queue);
     if (!layer.mirror || !context || !pointer || !size || memory_is_neos(context, pointer))
         return true; /* NEO answers these itself */
-    return spaces_enable(&layer.spaces) && memory_import(context, pointer, size);
+    if (!mapping_covers(pointer, size))
+        return false;
+    memory_import(context, pointer); /* read-only memory stays foreign to NEO: it copies that */
+    return true;
 }
 
 static cl_int CL_API_CALL enqueue_copy(cl_command_queue queue, cl_bool blocking, void *to,

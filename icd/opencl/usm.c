@@ -100,16 +100,33 @@ static void *CL_API_CALL host_alloc(cl_context context, const cl_mem_properties_
     return allocate(&request, list, error);
 }
 
+/* Device memory has its own place, where no window is ever opened. */
+static bool is_windowed(cl_context context, const void *pointer)
+{
+    return layer.mirror && memory_in_window(context, pointer);
+}
+
+/* False: NEO should see to it. It would take any pointer into a window for the window. */
+static bool free_ours(cl_context context, void *pointer, cl_int *result)
+{
+    if (!pointer)
+        return false;
+    *result = memory_free(context, pointer) ? CL_SUCCESS : CL_INVALID_VALUE;
+    return *result == CL_SUCCESS || is_windowed(context, pointer);
+}
+
 static cl_int CL_API_CALL mem_free(cl_context context, void *pointer)
 {
-    return pointer && memory_free(context, pointer) ? CL_SUCCESS : layer.usm.free(context, pointer);
+    cl_int result;
+    return free_ours(context, pointer, &result) ? result : layer.usm.free(context, pointer);
 }
 
 /* The kernel driver lets submitted work end before it takes the memory: free() blocks as it is. */
 static cl_int CL_API_CALL mem_blocking_free(cl_context context, void *pointer)
 {
-    return pointer && memory_free(context, pointer) ? CL_SUCCESS
-                                                    : layer.usm.blocking_free(context, pointer);
+    cl_int result;
+    return free_ours(context, pointer, &result) ? result
+                                                : layer.usm.blocking_free(context, pointer);
 }
 
 struct answer {
@@ -163,12 +180,6 @@ static cl_int give_info(const struct range *range, cl_mem_info_intel name, size_
     default:
         return CL_INVALID_VALUE;
     }
-}
-
-/* Device memory has its own place, where no window is ever opened. */
-static bool is_windowed(cl_context context, const void *pointer)
-{
-    return layer.mirror && memory_in_window(context, pointer);
 }
 
 /* Memory NEO was told of through a window is the application's own: unknown, not "host". */
