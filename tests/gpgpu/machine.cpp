@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <stdexcept>
 
 namespace
@@ -169,11 +170,14 @@ Machine::Result Machine::execute(const std::vector<uint32_t> &command)
     std::vector<uint32_t> dw(command);
     dw.shrink_to_fit();
     auto start = std::chrono::steady_clock::now();
+    clock_t cpu = clock();
     auto result =
         static_cast<Result>(machine_env_execute(parts->env, dw.data(), unsigned(dw.size())));
-    if (dw[0] >> 16 == GpgpuWalker)
+    if (dw[0] >> 16 == GpgpuWalker) {
+        walkerCpuSeconds += double(clock() - cpu) / CLOCKS_PER_SEC;
         walkerSeconds +=
             std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    }
     return result;
 }
 

@@ -53,6 +53,7 @@ class Machine
     void report() const;
     uint64_t instructions() const; // that EUs have executed so far
     double walkerSeconds = 0;      // spent in GPGPU_WALKER so far
+    double walkerCpuSeconds = 0;   // the same in CPU time of the process
 
     void stopPreempt();
     void stopReset();
