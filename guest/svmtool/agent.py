@@ -32,7 +32,7 @@ class Terminal:
 
     def __enter__(self):
         self.saved = termios.tcgetattr(self.fd)
-        tty.setraw(self.fd)
+        tty.setraw(self.fd, termios.TCSADRAIN)  # keeps what was typed ahead
         return self
 
     def __exit__(self, *_):
@@ -46,8 +46,8 @@ def window_size(fd):
 
 class Session:
     """
-    Talks to one guest. `write(type, data)` takes the command's output; `stdin` is a file descriptor
-    or None. `alive()` tells whether QEMU still runs; `deadline` is a time.monotonic() or None.
+    Talks to one guest. `write(type, data)` takes the command's output, `on_status(text)` what went
+    wrong in its boot; `stdin` is a file descriptor or None.
     """
 
     def __init__(self, sock, write, stdin=None, on_status=None):
@@ -73,7 +73,9 @@ class Session:
         try:
             data = os.read(self.stdin, CHUNK)
         except OSError as e:
-            if e.errno not in (errno.EIO, errno.EAGAIN):
+            if e.errno == errno.EAGAIN:
+                return
+            if e.errno != errno.EIO:  # a terminal that was hung up
                 raise
             data = b""
         if raw and ESCAPE in data:
@@ -108,14 +110,8 @@ class Session:
                 del self.pending[:self.sock.send(self.pending[:CHUNK])]
             if self.stdin is not None and self.stdin in readable:
                 self._read_input(raw)
-            if self.sock not in readable:
-                continue
-            data = self._receive()
-            if data is None:
-                continue
-            if not data:
-                raise GuestGone
-            self.received += data
+            if self.sock in readable:
+                self._receive()
             for kind, payload in self._frames():
                 if kind == HELLO:
                     self.send(CONFIG, config)
@@ -129,11 +125,14 @@ class Session:
 
     def _receive(self):
         try:
-            return self.sock.recv(CHUNK * 4)
+            data = self.sock.recv(CHUNK * 4)
         except BlockingIOError:
-            return None
+            return
         except ConnectionResetError:
-            return b""
+            data = b""
+        if not data:
+            raise GuestGone
+        self.received += data
 
 
 def to_own_streams(kind, data):
@@ -151,4 +150,4 @@ def follow_resizes(session):
 
 
 def interactive():
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return bool(sys.stdin and sys.stdout and sys.stdin.isatty() and sys.stdout.isatty())

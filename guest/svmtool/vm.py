@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import socket
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -245,7 +246,7 @@ def run_here(options):
     accel = choose_accel(artefacts, options)
     options.tty = agent.interactive()
     guest = Guest(artefacts, options, accel)
-    status = guest.run(stdin=0)
+    status = guest.run(stdin=0 if sys.stdin else None)
     for problem in guest.problems:
         note(problem)
     if status in (STATUS_TIMEOUT, STATUS_GUEST_DIED) and guest.problems:
