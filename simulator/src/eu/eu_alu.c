@@ -779,7 +779,7 @@ static void op_mach(struct eu_thread *t, const struct eu_op *op, uint32_t mask)
 
     read_int(t, op, &op->src[0], &a);
     read_int(t, op, &op->src[1], &b);
-    for (unsigned l = 0; l < op->n && l < 2 * EU_GRF_BYTES / 4; l++) {
+    for (unsigned l = 0; l < op->n; l++) {
         uint64_t part = (uint64_t)a.i[l] * (uint64_t)(b.i[l] >> 16);
         int64_t acc = (int64_t)((uint64_t)acc_lane(t->arch, l) + (part << 16));
 
@@ -811,7 +811,7 @@ static void op_carry(struct eu_thread *t, const struct eu_op *op, uint32_t mask)
         bool carry = op->opcode == OP_ADDC ? (uint64_t)x + y > UINT32_MAX : x < y;
 
         r.i[l] = op->opcode == OP_ADDC ? x + y : x - y;
-        if (mask >> l & 1 && l < 2 * EU_GRF_BYTES / 4)
+        if (mask >> l & 1)
             write_acc(t->arch, l, carry);
     }
     finish(t, op, &r, mask);
@@ -962,6 +962,8 @@ const char *eu_alu_check(const struct eu_inst *i)
     for (unsigned n = 0; n < i->sources; n++)
         if (i->src[n].type == T_DF)
             return "double precision, which this hardware does not have";
+    if ((i->opcode == OP_MACH || i->opcode == OP_ADDC || i->opcode == OP_SUBB) && i->exec_size > 16)
+        return "more channels than the accumulators have";
     if (i->format == FMT_MATH)
         return math_check(i);
     if (i->opcode == OP_MOVI && (!i->src[0].indirect || i->src[0].type != i->dst.type))
