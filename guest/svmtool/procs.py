@@ -39,3 +39,12 @@ class Child:
             os.killpg(self.popen.pid, number)
         except ProcessLookupError:
             pass
+
+
+def run(argv, output, **kwargs):
+    """Run to the end and return the status; when we are interrupted, so is all that it started."""
+    child = Child(argv, output, **kwargs)
+    try:
+        return child.popen.wait()
+    finally:
+        child.end()

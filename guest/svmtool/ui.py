@@ -2,12 +2,11 @@
 """Messages: errors for people, and set-up steps with elapsed time and a log."""
 import contextlib
 import os
-import subprocess
 import sys
 import threading
 import time
 
-from . import paths
+from . import paths, procs
 
 
 class SvmError(Exception):
@@ -49,11 +48,10 @@ class Step:
         """Run a program with its output in the step's log; raise SvmError when it fails."""
         self.log.write(("$ " + " ".join(map(str, argv)) + "\n").encode())
         self.log.flush()
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=self.log,
-                              stderr=subprocess.STDOUT, check=False, **kwargs)
-        if done.returncode:
+        status = procs.run(argv, self.log, **kwargs)
+        if status:
             tail = self.log_path.read_bytes()[-3000:].decode(errors="replace")
-            raise SvmError(f"{self.title}: {argv[0]} failed with status {done.returncode}\n"
+            raise SvmError(f"{self.title}: {argv[0]} failed with status {status}\n"
                            f"{tail}\nThe whole log: {self.log_path}")
 
 
