@@ -73,6 +73,7 @@ Iga::Iga() : library(dlopen("libiga64.so.1", RTLD_NOW))
     if (symbol<int (*)(const ContextOptions *, void **)>(library, "iga_context_create")(&options,
                                                                                         &context))
         throw std::runtime_error("IGA refuses the platform");
+    disassembler = symbol<void *>(library, "iga_context_disassemble_instruction");
 }
 
 Iga::~Iga()
@@ -94,9 +95,9 @@ bool Iga::disassemble(const uint8_t *code, std::string &text)
 {
     using Function = int (*)(void *, const DisassembleOptions *, const void *,
                              const char *(*)(int32_t, void *), void *, char **);
-    static auto function = symbol<Function>(library, "iga_context_disassemble_instruction");
     DisassembleOptions options;
     char *out = nullptr;
+    auto function = reinterpret_cast<Function>(disassembler);
     int status = function(context, &options, code, label, nullptr, &out);
     text = collapsed(out ? out : "");
     return status == 0 && errors().empty();

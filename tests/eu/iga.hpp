@@ -20,6 +20,6 @@ class Iga
 
   private:
     std::string errors();
-    void *library = nullptr, *context = nullptr;
+    void *library = nullptr, *context = nullptr, *disassembler = nullptr;
 };
 #endif
