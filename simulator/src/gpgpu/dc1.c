@@ -61,9 +61,21 @@ static enum eu_send_status untyped(struct gp_msg *m, bool write, bool a64)
         return gp_msg_error(m, "SIMD mode %u", msg_bits(m, 13, 12));
     e.simd = msg_bits(m, 13, 12) == SIMD_MODE_16 ? 16 : 8;
     e.channels = ~msg_bits(m, 11, 8) & 0xf;
-    if (addresses(m, a64, e.simd, &target, offset, &e.first_in) != EU_SEND_OK)
+    e.first_in = e.simd * (a64 ? 8 : 4) / GP_GRF_BYTES;
+    if (gp_msg_needs(m, e.first_in, 0) != EU_SEND_OK)
         return EU_SEND_ERROR;
-    return gp_elements(m, &target, offset, &e);
+    if (!a64) {
+        enum eu_send_status status;
+
+        if (gp_target_of(m, msg_bits(m, 7, 0), &target) != EU_SEND_OK)
+            return EU_SEND_ERROR;
+        if (gp_dwords_contiguous(m, &target, &e, &status))
+            return status;
+        gp_offsets32(m, e.simd, offset);
+        return gp_elements(m, &target, offset, &e);
+    }
+    gp_offsets64(m, e.simd, offset);
+    return gp_elements(m, &flat, offset, &e);
 }
 
 /* Bytes, or one to eight dwords or qwords per lane. */

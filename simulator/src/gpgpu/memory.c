@@ -91,25 +91,21 @@ static inline __attribute__((always_inline)) bool move_element(struct cursor *c,
     return true;
 }
 
-static bool move_sized(struct cursor *c, uint64_t offset, uint8_t *reg, unsigned n, int lane)
+/* Is [offset, offset + bytes) inside the target, and in one page? */
+static inline bool one_piece(const struct gp_target *t, uint64_t offset, unsigned bytes)
 {
-    switch (n) {
-    case 1:
-        return move_element(c, offset, reg, 1, lane);
-    case 2:
-        return move_element(c, offset, reg, 2, lane);
-    case 4:
-        return move_element(c, offset, reg, 4, lane);
-    default:
-        return move_element(c, offset, reg, 8, lane);
-    }
+    if (t->kind == TARGET_SLM)
+        return in_bounds(t, offset & SLM_MASK, bytes);
+    if (t->kind == TARGET_BUFFER && !in_bounds(t, offset, bytes))
+        return false;
+    return ((t->base + offset) & PAGE_MASK) + bytes <= PAGE_BYTES;
 }
 
 /* All lanes on and their elements one after another in one page: a single copy. */
 static bool contiguous(struct gp_msg *m, const struct gp_target *t, const uint64_t *offset,
                        const struct gp_elements *e)
 {
-    unsigned n = e->mem_bytes, bytes = e->simd * n;
+    unsigned n = e->mem_bytes;
     uint32_t full = (1u << e->simd) - 1;
     uint64_t gap = 0;
 
@@ -117,13 +113,7 @@ static bool contiguous(struct gp_msg *m, const struct gp_target *t, const uint64
         return false;
     for (unsigned i = 1; i < e->simd; i++)
         gap |= offset[i] ^ (offset[0] + (uint64_t)i * n);
-    if (gap)
-        return false;
-    if (t->kind == TARGET_SLM)
-        return in_bounds(t, offset[0] & SLM_MASK, bytes);
-    if (t->kind == TARGET_BUFFER && !in_bounds(t, offset[0], bytes))
-        return false;
-    return ((t->base + offset[0]) & PAGE_MASK) + bytes <= PAGE_BYTES;
+    return !gap && one_piece(t, offset[0], e->simd * n);
 }
 
 static enum eu_send_status copy_contiguous(struct gp_msg *m, const struct gp_target *t,
@@ -151,8 +141,8 @@ static enum eu_send_status copy_contiguous(struct gp_msg *m, const struct gp_tar
 }
 
 /* The registers' bytes of element number rank of a lane. */
-static uint8_t *lane_slot(struct gp_msg *m, const struct gp_elements *e, unsigned rank,
-                          unsigned lane)
+static inline uint8_t *lane_slot(struct gp_msg *m, const struct gp_elements *e, unsigned rank,
+                                 unsigned lane)
 {
     unsigned at = (rank * e->simd + lane) * e->slot_bytes;
 
@@ -161,32 +151,76 @@ static uint8_t *lane_slot(struct gp_msg *m, const struct gp_elements *e, unsigne
     return m->out + at;
 }
 
+/* Inlined once per element size n, so that every copy is one move. */
+static inline __attribute__((always_inline)) bool
+move_lanes(struct cursor *c, const uint64_t *offset, const struct gp_elements *e, unsigned n)
+{
+    uint32_t mask = c->m->send->exec_mask & ((1u << e->simd) - 1);
+
+    for (; mask; mask &= mask - 1) {
+        unsigned lane = __builtin_ctz(mask), rank = 0;
+
+        for (unsigned ch = e->channels; ch; ch &= ch - 1, rank++) {
+            uint64_t at = offset[lane] + (uint64_t)__builtin_ctz(ch) * n;
+            uint8_t *reg = lane_slot(c->m, e, rank, lane);
+
+            if (!e->write && n < e->slot_bytes)
+                memset(reg, 0, e->slot_bytes);
+            if (!move_element(c, at, reg, n, lane))
+                return false;
+        }
+    }
+    return true;
+}
+
 enum eu_send_status gp_elements(struct gp_msg *m, const struct gp_target *target,
                                 const uint64_t offset[MSG_MAX_LANES], const struct gp_elements *e)
 {
     unsigned count = __builtin_popcount(e->channels);
     unsigned regs = (count * e->simd * e->slot_bytes + GP_GRF_BYTES - 1) / GP_GRF_BYTES;
     struct cursor c = {m, target, NO_PAGE, NULL, e->write ? MMU_WRITE : MMU_READ};
-    uint32_t mask = m->send->exec_mask & ((1u << e->simd) - 1);
+    bool good;
 
     if (gp_msg_needs(m, e->first_in + (e->write ? regs : 0), e->write ? 0 : regs) != EU_SEND_OK)
         return EU_SEND_ERROR;
     if (contiguous(m, target, offset, e))
         return copy_contiguous(m, target, offset[0], e);
-    for (; mask; mask &= mask - 1) {
-        unsigned lane = __builtin_ctz(mask), rank = 0;
-
-        for (unsigned ch = e->channels; ch; ch &= ch - 1, rank++) {
-            uint64_t at = offset[lane] + (uint64_t)__builtin_ctz(ch) * e->mem_bytes;
-            uint8_t *reg = lane_slot(m, e, rank, lane);
-
-            if (!e->write && e->mem_bytes < e->slot_bytes)
-                memset(reg, 0, e->slot_bytes);
-            if (!move_sized(&c, at, reg, e->mem_bytes, lane))
-                return EU_SEND_ERROR;
-        }
+    switch (e->mem_bytes) {
+    case 1:
+        good = move_lanes(&c, offset, e, 1);
+        break;
+    case 2:
+        good = move_lanes(&c, offset, e, 2);
+        break;
+    case 4:
+        good = move_lanes(&c, offset, e, 4);
+        break;
+    default:
+        good = move_lanes(&c, offset, e, 8);
+        break;
     }
-    return EU_SEND_OK;
+    return good ? EU_SEND_OK : EU_SEND_ERROR;
+}
+
+bool gp_dwords_contiguous(struct gp_msg *m, const struct gp_target *target,
+                          const struct gp_elements *e, enum eu_send_status *status)
+{
+    unsigned regs = e->simd / 8;
+    uint32_t full = (1u << e->simd) - 1, lanes[MSG_MAX_LANES], gap = 0;
+
+    if (e->channels != 1 || (m->send->exec_mask & full) != full ||
+        m->in_count < e->first_in + (e->write ? regs : 0) || (!e->write && m->out_count < regs))
+        return false;
+    memcpy(lanes, m->in[0], GP_GRF_BYTES);
+    if (regs > 1)
+        memcpy(lanes + 8, m->in[1], GP_GRF_BYTES);
+    for (unsigned i = 0; i < e->simd; i++)
+        gap |= lanes[i] ^ (lanes[0] + 4 * i);
+    if (gap || lanes[0] > UINT32_MAX - 4 * MSG_MAX_LANES ||
+        !one_piece(target, lanes[0], e->simd * 4))
+        return false;
+    *status = copy_contiguous(m, target, lanes[0], e);
+    return true;
 }
 
 /* Block accesses are bounds-checked by dword, so a block may lie partly in the surface. */

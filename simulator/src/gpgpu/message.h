@@ -62,6 +62,12 @@ struct gp_elements {
 };
 enum eu_send_status gp_elements(struct gp_msg *m, const struct gp_target *target,
                                 const uint64_t offset[MSG_MAX_LANES], const struct gp_elements *e);
+/*
+ * The common case of 32-bit offsets in the payload's first registers and one dword per lane: true,
+ * with *status, when all lanes are on, their dwords follow one another and could be copied at once.
+ */
+bool gp_dwords_contiguous(struct gp_msg *m, const struct gp_target *target,
+                          const struct gp_elements *e, enum eu_send_status *status);
 /* n contiguous bytes between memory and whole registers. */
 enum eu_send_status gp_block_read(struct gp_msg *m, const struct gp_target *target, uint64_t offset,
                                   uint8_t *to, size_t n);
