@@ -130,9 +130,9 @@ def newest_built(variant):
 
 
 def ensure(variant, build_if_changed=True):
-    if variant in stock.VARIANTS:
+    if variant == "stock" or (variant == "stock+svm" and build_if_changed):
         return stock.ensure(variant)
-    if variant not in BUILT:
+    if variant not in VARIANTS:
         raise SvmError(f"no kernel {variant}; there are: {', '.join(VARIANTS)}")
     return build(variant) if build_if_changed else newest_built(variant)
 
