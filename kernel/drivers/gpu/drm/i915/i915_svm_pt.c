@@ -14,8 +14,9 @@
  * A block is entered in its directory in one of three ways: a table of 4K
  * entries; the same table read as 64K entries (the directory entry has the
  * IPS bit, all 512 entries are filled); one 2M entry, the table behind it
- * kept and holding scratch entries, so that it can come back at any time.
- * Entries below a 64K or 2M leaf all belong to the block.
+ * kept, so that it can come back at any time: what it holds is scratch, or
+ * pages of the block from before. Entries below a 64K or 2M leaf all belong
+ * to the block.
  */
 
 #include <drm/drm_cache.h>

@@ -400,11 +400,14 @@ static void enter(struct i915_svm *svm, struct i915_svm_block *block,
 		bitmap_or(block->heads, block->heads, p->heads, I915_SVM_BLOCK_PAGES);
 		bitmap_or(block->local, block->local, p->local, I915_SVM_BLOCK_PAGES);
 
-		i915_svm_pt_write(svm, block, p->mapped);
-		mark_dirty(svm, p);
 		leaf = best_leaf(block);
-		if (leaf != I915_SVM_LEAF_4K && (fresh || i915_svm_idle(svm)))
+		if (leaf != I915_SVM_LEAF_4K && !fresh && !i915_svm_idle(svm))
+			leaf = I915_SVM_LEAF_4K;
+		if (leaf != I915_SVM_LEAF_2M)
+			i915_svm_pt_write(svm, block, p->mapped);
+		if (leaf != I915_SVM_LEAF_4K)
 			i915_svm_pt_set_leaf(svm, block, leaf);
+		mark_dirty(svm, p);
 	}
 
 	block->dirty = false;
