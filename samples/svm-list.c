@@ -18,10 +18,10 @@
 
 #include "i915_svm.h"
 
-#define NODES   1000
-#define PAGE    4096u
-#define BATCH   (128u * 1024)
-#define RENDER  "/dev/dri/renderD128"
+#define NODES  1000
+#define PAGE   4096u
+#define BATCH  (128u * 1024)
+#define RENDER "/dev/dri/renderD128"
 
 /* Gen12 commands, PRM volume 2a. */
 #define MI_BATCH_BUFFER_END (0x0au << 23)
@@ -98,16 +98,9 @@ static void store(struct gpu *g, const void *to, uint32_t value)
 static void copy_page(struct gpu *g, const void *to, const void *from)
 {
     const uint64_t t = (uintptr_t)to, f = (uintptr_t)from;
-    const uint32_t cmd[] = {XY_FAST_COPY_BLT,
-                            BLT_32BPP | PAGE,
-                            0,
-                            1u << 16 | PAGE / 4,
-                            (uint32_t)t,
-                            (uint32_t)(t >> 32),
-                            0,
-                            PAGE,
-                            (uint32_t)f,
-                            (uint32_t)(f >> 32)};
+    const uint32_t cmd[] = {XY_FAST_COPY_BLT, BLT_32BPP | PAGE,    0, 1u << 16 | PAGE / 4,
+                            (uint32_t)t,      (uint32_t)(t >> 32), 0, PAGE,
+                            (uint32_t)f,      (uint32_t)(f >> 32)};
 
     memcpy(&g->dw[g->count], cmd, sizeof(cmd));
     g->count += sizeof(cmd) / 4;
@@ -144,12 +137,12 @@ static void prefetch(struct gpu *g, void *start, size_t length)
         printf("no device memory to move to: %s\n", strerror(errno));
         return;
     }
-    printf("prefetch: %llu KiB moved, %llu there already, %llu absent, %llu could not\n",
-           (unsigned long long)p.moved >> 10, (unsigned long long)p.already >> 10,
-           (unsigned long long)p.absent >> 10,
-           (unsigned long long)(p.failed_busy + p.failed_memory + p.failed_type +
-                                p.failed_unmapped) >>
-               10);
+    printf(
+        "prefetch: %llu KiB moved, %llu there already, %llu absent, %llu could not\n",
+        (unsigned long long)p.moved >> 10, (unsigned long long)p.already >> 10,
+        (unsigned long long)p.absent >> 10,
+        (unsigned long long)(p.failed_busy + p.failed_memory + p.failed_type + p.failed_unmapped) >>
+            10);
 }
 
 static void where(struct gpu *g, const void *at, const char *when)

@@ -31,9 +31,7 @@ constexpr size_t kArena = 32 * kHuge;
 class Fuzzer
 {
   public:
-    Fuzzer(svm::Gpu &gpu, char *arena, uint64_t seed) : gpu_(gpu), arena_(arena), rng_(seed)
-    {
-    }
+    Fuzzer(svm::Gpu &gpu, char *arena, uint64_t seed) : gpu_(gpu), arena_(arena), rng_(seed) {}
 
     void step()
     {
@@ -72,9 +70,9 @@ class Fuzzer
     /* A number that is often nearly right. */
     uint64_t number()
     {
-        static const uint64_t edge[] = {0,          1,         kPage - 1, kPage,     kPage + 1,
-                                        kHuge,      1ull << 32, 1ull << 46, 1ull << 47, ~0ull,
-                                        ~0ull << 12, 1ull << 63};
+        static const uint64_t edge[] = {0,          1,     kPage - 1,   kPage,
+                                        kPage + 1,  kHuge, 1ull << 32,  1ull << 46,
+                                        1ull << 47, ~0ull, ~0ull << 12, 1ull << 63};
         switch (below(4)) {
         case 0:
             return edge[below(sizeof(edge) / sizeof(edge[0]))];

@@ -80,9 +80,9 @@ Batch &Batch::copyPages(const void *to, const void *from, unsigned pages)
 {
     const uint64_t t = address(to), f = address(from);
     /* A linear rectangle, 1024 pixels of 4 bytes wide, one line per page. */
-    dw_.insert(dw_.end(), {kFastCopy, kFastCopy32Bpp | uint32_t(kPage), 0, pages << 16 | 1024,
-                           uint32_t(t), uint32_t(t >> 32), 0, uint32_t(kPage), uint32_t(f),
-                           uint32_t(f >> 32)});
+    dw_.insert(dw_.end(),
+               {kFastCopy, kFastCopy32Bpp | uint32_t(kPage), 0, pages << 16 | 1024, uint32_t(t),
+                uint32_t(t >> 32), 0, uint32_t(kPage), uint32_t(f), uint32_t(f >> 32)});
     return *this;
 }
 
@@ -124,8 +124,8 @@ Gpu::Gpu() : fd_(openNode())
         throw failure("CONTEXT_CREATE_EXT");
     ctx_ = ctx.ctx_id;
 
-    void *p = mmap(nullptr, kWindowSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-                   0);
+    void *p =
+        mmap(nullptr, kWindowSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         throw failure("mmap");
     window_ = static_cast<char *>(p);

@@ -63,11 +63,30 @@ struct Cell {
 constexpr const char *kKinds[] = {"Pages", "HugePages",  "Malloc", "Data",
                                   "Stack", "SharedAnon", "Memfd",  "PrivateFile"};
 constexpr const char *kOps[] = {
-    "Once",         "Many",        "Stride",   "Alternate", "Blit",
-    "ForkRead",     "ForkWrite",   "Remap",    "DontUnmap", "UnmapFront",
-    "UnmapMiddle",  "UnmapEnd",    "UnmapFrontTouched", "UnmapMiddleTouched", "UnmapEndTouched",
-    "Protect",      "DontNeed",    "Free",     "PageOut",   "Collapse",
-    "Split",        "Threads",     "TwoVms",   "Touch",
+    "Once",
+    "Many",
+    "Stride",
+    "Alternate",
+    "Blit",
+    "ForkRead",
+    "ForkWrite",
+    "Remap",
+    "DontUnmap",
+    "UnmapFront",
+    "UnmapMiddle",
+    "UnmapEnd",
+    "UnmapFrontTouched",
+    "UnmapMiddleTouched",
+    "UnmapEndTouched",
+    "Protect",
+    "DontNeed",
+    "Free",
+    "PageOut",
+    "Collapse",
+    "Split",
+    "Threads",
+    "TwoVms",
+    "Touch",
 };
 constexpr const char *kWheres[] = {"System", "Device", "Mixed"};
 
@@ -140,7 +159,9 @@ std::string name(const testing::TestParamInfo<Cell> &info)
     const Cell &c = info.param;
     return std::string(kKinds[int(c.kind)]) + "_" + kOps[int(c.op)] + "_" + kWheres[int(c.where)] +
            (c.how == How::kMirror ? "_Mirror_" : "_Bind_") +
-           (c.granule == kHuge ? "2M" : c.granule == kPage ? "4K" : "64K");
+           (c.granule == kHuge   ? "2M"
+            : c.granule == kPage ? "4K"
+                                 : "64K");
 }
 
 alignas(kHuge) char g_data[kSize];
@@ -155,9 +176,9 @@ class Matrix : public testing::TestWithParam<Cell>
             GTEST_SKIP() << "no SVM";
         if (GetParam().where != Where::kSystem && !(caps & I915_SVM_CAP_DEVMEM))
             GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
-        ASSERT_EQ(gpu.enable(GetParam().how == How::kMirror ? I915_SVM_VM_MIRROR
-                                                            : I915_SVM_VM_ENABLE),
-                  0);
+        ASSERT_EQ(
+            gpu.enable(GetParam().how == How::kMirror ? I915_SVM_VM_MIRROR : I915_SVM_VM_ENABLE),
+            0);
         ASSERT_EQ(gpu.setParam(I915_GEM_VM_PARAM_SVM_GRANULE, GetParam().granule), 0);
     }
 
@@ -190,8 +211,8 @@ class Matrix : public testing::TestWithParam<Cell>
             p = stack;
             break;
         case Kind::kSharedAnon:
-            p = static_cast<char *>(mmap(nullptr, kSize, PROT_READ | PROT_WRITE,
-                                         MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+            p = static_cast<char *>(
+                mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
             undo = [this] { munmap(p, kSize); };
             break;
         case Kind::kMemfd:

@@ -45,8 +45,9 @@ TEST_F(Mirror, StoresToStackAndData)
 {
     static volatile uint32_t data = 1;
     volatile uint32_t stack = 1;
-    ASSERT_EQ(gpu.run(Batch().storeDword(const_cast<uint32_t *>(&data), 2).storeDword(
-                  const_cast<uint32_t *>(&stack), 3)),
+    ASSERT_EQ(gpu.run(Batch()
+                          .storeDword(const_cast<uint32_t *>(&data), 2)
+                          .storeDword(const_cast<uint32_t *>(&stack), 3)),
               0);
     EXPECT_EQ(data, 2u);
     EXPECT_EQ(stack, 3u);

@@ -19,8 +19,8 @@ class Object : public testing::Test
         if (!(capabilities() & I915_SVM_CAP_RUNTIME))
             GTEST_SKIP() << "no I915_SVM_CAP_RUNTIME";
         ASSERT_EQ(gpu.enable(I915_SVM_VM_ENABLE), 0);
-        void *p = mmap(nullptr, kSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-                       0);
+        void *p =
+            mmap(nullptr, kSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         ASSERT_NE(p, MAP_FAILED);
         space = static_cast<char *>(p);
     }

@@ -67,8 +67,10 @@ TEST_F(Running, UnmapWaitsForTheWork)
     victim.dwords()[0] = 1;
     result.dwords()[0] = 0;
     ASSERT_EQ(gpu.run(Batch()), 0);
-    const uint32_t work = gpu.submit(
-        Batch().waitEqual(flag.data(), 1).storeDword(victim.data(), 2).storeDword(result.data(), 3));
+    const uint32_t work = gpu.submit(Batch()
+                                         .waitEqual(flag.data(), 1)
+                                         .storeDword(victim.data(), 2)
+                                         .storeDword(result.data(), 3));
     std::atomic<bool> released{false};
     std::thread releaser([&] {
         std::this_thread::sleep_for(std::chrono::milliseconds(300));
@@ -258,9 +260,8 @@ TEST_F(Running, AdviceMovesAndKeeps)
         GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
     Memory m(2 * kHuge, kHuge);
     memset(m.data(), 3, m.size());
-    ASSERT_EQ(gpu.advise(m.data(), kHuge, I915_SVM_ADVISE_PREFERRED_LOCATION,
-                         I915_SVM_REGION_LOCAL),
-              0);
+    ASSERT_EQ(
+        gpu.advise(m.data(), kHuge, I915_SVM_ADVISE_PREFERRED_LOCATION, I915_SVM_REGION_LOCAL), 0);
     ASSERT_EQ(gpu.run(Batch().storeDword(m.data(), 7)), 0);
     drm_i915_gem_vm_query q;
     ASSERT_EQ(gpu.query(m.data(), m.size(), &q), 0);

@@ -209,10 +209,11 @@ int main(int argc, char **argv)
     g_stop = true;
     for (std::thread &t : all)
         t.join();
-    printf("1..1\n%sok 1 - %d s, %u threads, seed %llu: %llu operations, %llu forks, %llu MiB moved, "
-           "%llu wrong\n",
-           g_wrong ? "not " : "", seconds, threads, (unsigned long long)seed, (unsigned long long)g_ops,
-           (unsigned long long)g_forks, (unsigned long long)(g_moved >> 20),
-           (unsigned long long)g_wrong);
+    printf(
+        "1..1\n%sok 1 - %d s, %u threads, seed %llu: %llu operations, %llu forks, %llu MiB moved, "
+        "%llu wrong\n",
+        g_wrong ? "not " : "", seconds, threads, (unsigned long long)seed,
+        (unsigned long long)g_ops, (unsigned long long)g_forks, (unsigned long long)(g_moved >> 20),
+        (unsigned long long)g_wrong);
     return g_wrong != 0;
 }
