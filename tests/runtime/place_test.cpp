@@ -149,7 +149,11 @@ TEST_F(Places, GranuleDecidesHowMuchATouchBringsBack)
     need_device_memory();
     ASSERT_EQ(i915svm_advise_granule(vm, memory, kSize, 64 * KiB), I915SVM_OK);
     prefetch(I915SVM_LOCATION_DEVICE);
+    Gpu gpu(i915svm_device_fd(device), i915svm_vm_id(vm));
+    ASSERT_EQ(gpu.store(&memory[kSize / 4 - 1], 7), 0);
     ASSERT_EQ(query().bytes_device, kSize);
     EXPECT_EQ(*static_cast<volatile uint32_t *>(&memory[0]), 0u);
+    /* The next submission makes valid again what is still there. */
+    ASSERT_EQ(gpu.store(&memory[kSize / 4 - 1], 7), 0);
     EXPECT_EQ(query().bytes_device, kSize - 64 * KiB);
 }
