@@ -45,8 +45,26 @@ def say(text=""):
 class Reporter:
     """Prints each result as it comes and keeps the counts."""
 
+    SHOWN_SKIPS = 3  # of each reason in a suite; the rest is counted
+
     def __init__(self, quiet):
-        self.total, self.suite, self.failures, self.quiet = Count(), Count(), [], quiet
+        self.total, self.failures, self.quiet = Count(), [], quiet
+        self.start_suite()
+
+    def start_suite(self):
+        self.suite, self.skips = Count(), {}
+
+    def end_suite(self):
+        for reason, count in self.skips.items():
+            if count > self.SHOWN_SKIPS:
+                say(f"  {self._mark('skipped')} … {count - self.SHOWN_SKIPS} more - {reason}")
+
+    def _is_one_of_many(self, word, detail):
+        """A matrix of tests may skip hundreds for one reason."""
+        reason = detail.strip().splitlines()[-1] if detail.strip() else ""
+        if word == "skipped":
+            self.skips[reason] = self.skips.get(reason, 0) + 1
+        return word == "skipped" and self.skips[reason] > self.SHOWN_SKIPS
 
     def _mark(self, word):
         text = {"passed": "ok  ", "failed": "FAIL", "skipped": "skip"}[word]
@@ -55,7 +73,7 @@ class Reporter:
     def result(self, program, name, word, detail="", ms=0):
         self.total.add(word)
         self.suite.add(word)
-        if word == "passed" and self.quiet:
+        if (word == "passed" and self.quiet) or self._is_one_of_many(word, detail):
             return
         say(f"  {self._mark(word)} {name}" + (f" ({ms} ms)" if ms else "")
             + (f" - {detail.strip().splitlines()[-1]}" if word == "skipped" and detail.strip() else ""))
@@ -214,7 +232,7 @@ class Runner:
                     if not self.args.program or any(fnmatch.fnmatch(p.name, g) for g in self.args.program)]
         if not programs:
             return
-        self.report.suite = Count()
+        self.report.start_suite()
         started = time.monotonic()
         say(f"== {suite.name}: {suite.description}" if suite.description else f"== {suite.name}")
         # Host programs are built together, as make can then use every CPU.
@@ -226,6 +244,7 @@ class Runner:
                     self._run_program(program)
                 except SvmError as e:
                     self.report.result(program, program.name, "failed", str(e))
+        self.report.end_suite()
         say(f"== {suite.name}: {self.report.suite} in {time.monotonic() - started:.0f} s")
 
     def run(self, chosen):

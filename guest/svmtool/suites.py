@@ -67,7 +67,7 @@ def _program(suite, table, defaults):
     if kind not in KINDS:
         raise SvmError(f"{where}: kind {kind} is none of {', '.join(KINDS)}")
     return Program(suite, table.get("name", target or Path(path).name), kind, target,
-                   paths.BUILD / "tests" / suite.name / target if target else paths.TREE / path,
+                   paths.BUILD / "tests" / suite.name / target if target else paths.TREE / _expand(path),
                    [_expand(a) for a in table.get("args", [])],
                    {k: _expand(v) for k, v in {**defaults.get("env", {}), **table.get("env", {})}.items()},
                    table.get("timeout", defaults.get("timeout", 300)), options,
