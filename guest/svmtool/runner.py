@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from . import build, hostpkgs, i915tests, paths, results, suites, vm
 from .procs import Child
-from .ui import SvmError, note
+from .ui import SvmError, note, say
 
 OUT_LOGS = paths.OUT / "logs"
 # Lines of a guest's kernel log that fail whatever ran, beside the program's own verdict.
@@ -36,10 +36,6 @@ class Count:
 
     def __str__(self):
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
-
-
-def say(text=""):
-    print(text, flush=True)
 
 
 class Reporter:

@@ -17,6 +17,10 @@ def note(text):
     print(f"svm: {text}", file=sys.stderr, flush=True)
 
 
+def say(text=""):
+    print(text, flush=True)
+
+
 class Step:
     """One long step of the set-up: says what it does, how long it has taken, where its log is."""
 
