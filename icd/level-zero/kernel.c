@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernel arguments: any CPU pointer. */
 #include "layer.h"
-#include "mapping.h"
 
 /* No memory is ever there: NEO takes it for a scalar argument only. */
 static const void *const nowhere = (const void *)1;
 
 /*
- * A pointer-sized value inside a window, with nothing mapped there: a dangling pointer, or a
+ * A pointer-sized value inside a window, with no writable memory there: a bad pointer, or a
  * scalar that looks like one. NEO, which would take either, tells them apart by how it answers
  * to a pointer it cannot know.
  */
 static bool is_dangling(ze_kernel_handle_t kernel, uint32_t index, const void *pointer)
 {
-    if (!memory_in_window(pointer) || memory_find(pointer, NULL) || mapping_covers(pointer, 1))
+    if (!memory_is_misplaced(pointer))
         return false;
     return layer.kernel.pfnSetArgumentValue(kernel, index, sizeof(nowhere), &nowhere) !=
            ZE_RESULT_SUCCESS;

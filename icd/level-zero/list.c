@@ -181,6 +181,8 @@ static ze_result_t ZE_APICALL append_copy(ze_command_list_handle_t list, void *t
                                           size_t size, ze_event_handle_t signal, uint32_t count,
                                           ze_event_handle_t *events)
 {
+    if (memory_is_misplaced(to) || memory_is_misplaced(from))
+        return ZE_RESULT_ERROR_INVALID_ARGUMENT; /* rather than read as zeros */
     memory_prepare(to, size);
     memory_prepare(from, size);
     return layer.list.pfnAppendMemoryCopy(list, to, from, size, signal, count, events);

@@ -73,6 +73,13 @@ bool memory_import(const void *start, size_t length)
            windows_open(&windows, start);
 }
 
+bool memory_is_misplaced(const void *pointer)
+{
+    struct mapping mapping;
+    return memory_in_window(pointer) && !memory_find(pointer, NULL) &&
+           !(mapping_find((uintptr_t)pointer, &mapping) && mapping.readable && mapping.writable);
+}
+
 void memory_prepare(const void *start, size_t length)
 {
     if (layer.mirror && start && length)

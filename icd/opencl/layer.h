@@ -67,6 +67,9 @@ void CL_CALLBACK memory_drop_context(cl_context context, void *unused);
 bool memory_import(cl_context context, const void *pointer);
 /* Whether NEO knows the memory only because of the above. */
 bool memory_in_window(cl_context context, const void *pointer);
+/* Whether NEO takes the memory for shared though it is not: read-only, mapped into a hole of a
+ * window after that was opened. Better refused than read as zeros. */
+bool memory_is_misplaced(cl_context context, const void *pointer);
 /* Whether the memory is NEO's: device memory, which has no CPU mapping. */
 bool memory_is_neos(cl_context context, const void *pointer);
 /* Whether a kernel may be handed this pointer. */

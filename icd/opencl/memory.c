@@ -189,6 +189,11 @@ static bool is_mirrored(const void *pointer)
            (mapping_find((uintptr_t)pointer, &mapping) && mapping.readable && mapping.writable);
 }
 
+bool memory_is_misplaced(cl_context context, const void *pointer)
+{
+    return memory_in_window(context, pointer) && !is_mirrored(pointer);
+}
+
 bool memory_is_reachable(cl_context context, const void *pointer)
 {
     return is_mirrored(pointer) || memory_is_neos(context, pointer);

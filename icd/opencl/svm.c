@@ -66,7 +66,7 @@ bool svm_prepare(cl_command_queue queue, const void *pointer, size_t size)
     cl_context context = queue_context(queue);
     if (!layer.mirror || !context || !pointer || !size || memory_is_neos(context, pointer))
         return true; /* NEO answers these itself */
-    if (!mapping_covers(pointer, size))
+    if (!mapping_covers(pointer, size) || memory_is_misplaced(context, pointer))
         return false;
     memory_import(context, pointer); /* read-only memory stays foreign to NEO: it copies that */
     return true;
