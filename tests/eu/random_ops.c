@@ -203,7 +203,7 @@ static void random_state(uint64_t *s, struct eu_thread *t)
     for (unsigned l = 0; l < 16; l++) {
         uint32_t x = 0x3f800000 + (uint32_t)(next(s) & 0xffffff);
 
-        memcpy(a->acc[0] + l * 4, &x, 4);
+        memcpy((uint8_t *)a->acc + l * 4, &x, 4);
         a->acc_hi[l] = (int32_t)(next(s) & 0xff);
     }
     for (unsigned k = 0; k < 8; k++)

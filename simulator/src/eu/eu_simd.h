@@ -346,6 +346,8 @@ INLINE void v_sind(vd *x, int64_t shift)
     odd = -(n & 1);
     v_pickd(odd, &c, &s);
     *x = (vd)((vl)c ^ ((n & 2) << 62));
+    if (!shift)
+        v_pickd((vl)(in != 0.0), x, &in); /* the sine of -0 is -0 */
 }
 
 INLINE bool v_small(vu a) /* all lanes within what v_sind reduces */
