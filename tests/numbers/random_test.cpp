@@ -71,8 +71,8 @@ class Generator
         case 7:
             return "((uint)((int)" + x + " >> (" + y + " & 31u)))";
         case 8:
-            // "| 2u": of a condition IGC 1.0.12504 rotates -1 where it should rotate 1.
-            return "rotate(" + x + " | 2u, " + y + ")";
+            // "| 2u": IGC 1.0.12504 takes conditions for -1, not 1, as either operand.
+            return "rotate(" + x + " | 2u, " + y + " | 2u)";
         case 9:
             return one({"mul_hi", "min", "max", "add_sat", "sub_sat", "abs_diff", "hadd"}) + "(" +
                    x + ", " + y + ")";
