@@ -17,7 +17,7 @@ struct i915_svm_extent;
 struct mm_struct;
 struct page;
 
-/**
+/*
  * struct i915_svm_migrated - where the bytes of a range went
  *
  * The sum of all members is the length of the range.

@@ -35,7 +35,7 @@ enum i915_svm_dev_stat {
 	I915_SVM_DEV_STAT_COUNT
 };
 
-/**
+/*
  * struct i915_svm_extent - 2 MiB of local memory that holds device pages
  *
  * It is an ordinary, unpinned i915 object, on TTM's LRU list beside all
@@ -59,7 +59,7 @@ struct i915_svm_extent {
 	DECLARE_BITMAP(pages, I915_SVM_EXTENT_PAGES);
 };
 
-/**
+/*
  * struct i915_svm_devmem - the local memory of a device as struct pages
  *
  * dm->lock is taken when a page is freed, under page-table locks: it nests
@@ -98,7 +98,7 @@ static inline struct i915_svm_extent *i915_svm_page_extent(const struct page *pa
 	return page->zone_device_data;
 }
 
-/**
+/*
  * struct i915_svm_copy - one batch of pages being copied
  */
 struct i915_svm_copy {

@@ -44,7 +44,7 @@
 /* An extent whose pages are locked by others is tried again so often. */
 #define EVICT_TRIES	16
 
-/**
+/*
  * struct step - one migrate_vma transaction and its copy
  */
 struct step {

@@ -69,7 +69,7 @@ enum i915_svm_stat {
 	I915_SVM_STAT_COUNT
 };
 
-/**
+/*
  * struct i915_svm_block - 2 MiB of GPU addresses with something bound in them
  */
 struct i915_svm_block {
@@ -105,7 +105,7 @@ struct i915_svm_block {
 	dma_addr_t *dma;
 };
 
-/**
+/*
  * struct i915_svm_chunk - 64 MiB of CPU addresses watched by one notifier
  */
 struct i915_svm_chunk {
@@ -117,7 +117,7 @@ struct i915_svm_chunk {
 	unsigned int num_blocks;
 };
 
-/**
+/*
  * struct i915_svm_range - one bound range, of the user or of the mirror
  */
 struct i915_svm_range {
@@ -160,7 +160,7 @@ struct i915_svm_pending {
 	bool faulted; /* a mapping is there, but faulting failed */
 };
 
-/**
+/*
  * struct i915_svm - shared virtual memory of one GPU address space
  */
 struct i915_svm {
