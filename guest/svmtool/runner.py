@@ -206,13 +206,17 @@ class Runner:
 
     # --- suites --------------------------------------------------------------------------------
 
+    @staticmethod
+    def _targets(programs):
+        return list(dict.fromkeys(t for p in programs for t in [p.target, *p.needs] if t))
+
     def _build(self, programs):
         try:
             hostpkgs.ensure_named(programs[0].suite.packages)
         except SvmError as e:
             self.report.result(programs[0], "packages", "failed", str(e))
             return False
-        targets = list(dict.fromkeys(t for p in programs for t in [p.target, *p.needs] if t))
+        targets = self._targets(programs)
         if not targets or self.args.no_build:
             return True
         try:
@@ -223,9 +227,28 @@ class Runner:
                 self.report.result(p, f"{p.name}: build", "failed", str(e)[-4000:])
             return False
 
+    def _build_ahead(self, chosen):
+        """
+        What all the suites need in one go, as make can then use every CPU to the end. Whatever
+        does not work here is found again, and reported, by the suite that it concerns.
+        """
+        if self.args.no_build or len(chosen) < 2:
+            return
+        try:
+            for suite in chosen:
+                hostpkgs.ensure_named(suite.packages)
+            targets = self._targets([p for s in chosen for p in self._programs(s)])
+            if targets:
+                build.targets(*targets, title=f"Building what {len(chosen)} suites need")
+        except SvmError as e:
+            note(f"{str(e).splitlines()[0]} (the suites go on one by one)")
+
+    def _programs(self, suite):
+        wanted = self.args.program
+        return [p for p in suite.programs if not wanted or any(fnmatch.fnmatch(p.name, g) for g in wanted)]
+
     def run_suite(self, suite):
-        programs = [p for p in suite.programs
-                    if not self.args.program or any(fnmatch.fnmatch(p.name, g) for g in self.args.program)]
+        programs = self._programs(suite)
         if not programs:
             return
         self.report.start_suite()
@@ -244,6 +267,7 @@ class Runner:
         say(f"== {suite.name}: {self.report.suite} in {time.monotonic() - started:.0f} s")
 
     def run(self, chosen):
+        self._build_ahead(chosen)
         for suite in chosen:
             self.run_suite(suite)
         if self.report.failures:

@@ -27,6 +27,7 @@ constexpr uint32_t MI_BATCH_END = mi(0x0a);
 constexpr uint32_t MI_STORE_DWORD = mi(0x20, 2);
 constexpr uint32_t MI_LRI1 = mi(0x22, 1);
 constexpr uint32_t MI_SRM = mi(0x24, 2);
+constexpr uint32_t MI_ATOMIC_INC = mi(0x2f, 1) | 5u << 8;
 constexpr uint32_t MI_BATCH_START = mi(0x31, 1);
 constexpr uint32_t GGTT = 1u << 22;
 constexpr uint32_t PPGTT = 1u << 8;
