@@ -17,6 +17,7 @@ enum {
     CMD_MEDIA_CURBE_LOAD = 0x1001,
     CMD_MEDIA_INTERFACE_DESCRIPTOR_LOAD = 0x1002,
     CMD_MEDIA_STATE_FLUSH = 0x1004,
+    CMD_MEDIA_OBJECT = 0x1100,
     CMD_GPGPU_WALKER = 0x1105,
 };
 
@@ -35,7 +36,12 @@ static void set_base(uint64_t *base, const uint32_t *dw)
         *base = qword(dw) & GP_VA_MASK & ~UINT64_C(0xfff);
 }
 
-static enum cs_result state_base_address(struct gp_state *s, const uint32_t *dw)
+/* Drivers of Gen8 and Gen9 send fewer dwords: what is not there does not change. */
+#define SBA_DWORDS_GEN8  16u
+#define SBA_DWORDS_GEN9  19u
+#define SBA_DWORDS_GEN11 22u
+
+static enum cs_result state_base_address(struct gp_state *s, const uint32_t *dw, unsigned ndw)
 {
     set_base(&s->general_base, dw + 1);
     set_base(&s->surface_base, dw + 4);
@@ -44,8 +50,10 @@ static enum cs_result state_base_address(struct gp_state *s, const uint32_t *dw)
     set_base(&s->instruction_base, dw + 10);
     if (dw[12] & BASE_MODIFY)
         s->general_bytes = dw[12] & ~0xfffu;
-    set_base(&s->bindless_surface_base, dw + 16);
-    set_base(&s->bindless_sampler_base, dw + 19);
+    if (ndw >= SBA_DWORDS_GEN9)
+        set_base(&s->bindless_surface_base, dw + 16);
+    if (ndw >= SBA_DWORDS_GEN11)
+        set_base(&s->bindless_sampler_base, dw + 19);
     return CS_DONE;
 }
 
@@ -191,7 +199,7 @@ static unsigned minimum_dwords(unsigned key)
 {
     switch (key) {
     case CMD_STATE_BASE_ADDRESS:
-        return 22;
+        return SBA_DWORDS_GEN8;
     case CMD_STATE_SIP:
         return 3;
     case CMD_STATE_COMPUTE_MODE:
@@ -202,6 +210,8 @@ static unsigned minimum_dwords(unsigned key)
     case CMD_MEDIA_CURBE_LOAD:
     case CMD_MEDIA_INTERFACE_DESCRIPTOR_LOAD:
         return 4;
+    case CMD_MEDIA_OBJECT:
+        return 6;
     case CMD_GPGPU_WALKER:
         return 15;
     default:
@@ -222,7 +232,7 @@ enum cs_result gpgpu_execute(struct gpgpu *g, struct cs_env *env, const uint32_t
         s->walker_active = 0;
     switch (key) {
     case CMD_STATE_BASE_ADDRESS:
-        return state_base_address(s, dw);
+        return state_base_address(s, dw, ndw);
     case CMD_STATE_SIP:
         s->sip = qword(dw + 1);
         return CS_DONE;
@@ -240,6 +250,8 @@ enum cs_result gpgpu_execute(struct gpgpu *g, struct cs_env *env, const uint32_t
         return descriptor_load(s, env, dw);
     case CMD_MEDIA_STATE_FLUSH:
         return CS_DONE; /* a walker is over when gpgpu_execute returns: nothing to wait for */
+    case CMD_MEDIA_OBJECT:
+        return gp_media_object(g, env, dw, ndw);
     case CMD_GPGPU_WALKER:
         return gp_walker(g, env, dw, ndw);
     default:

@@ -6,10 +6,12 @@ enum {
     DC1_UNTYPED_READ = 0x01,
     DC1_UNTYPED_ATOMIC = 0x02,
     DC1_UNTYPED_ATOMIC_HALF = 0x03,
+    DC1_MEDIA_BLOCK_READ = 0x04,
     DC1_TYPED_READ = 0x05,
     DC1_TYPED_ATOMIC = 0x06,
     DC1_TYPED_ATOMIC_HALF = 0x07,
     DC1_UNTYPED_WRITE = 0x09,
+    DC1_MEDIA_BLOCK_WRITE = 0x0a,
     DC1_TYPED_WRITE = 0x0d,
     DC1_A64_SCATTERED_READ = 0x10,
     DC1_A64_UNTYPED_READ = 0x11,
@@ -182,6 +184,9 @@ enum eu_send_status gp_send_dc1(struct gp_msg *m)
     case DC1_UNTYPED_READ:
     case DC1_UNTYPED_WRITE:
         return untyped(m, type == DC1_UNTYPED_WRITE, false);
+    case DC1_MEDIA_BLOCK_READ:
+    case DC1_MEDIA_BLOCK_WRITE:
+        return gp_media_block(m, type == DC1_MEDIA_BLOCK_WRITE);
     case DC1_TYPED_READ:
     case DC1_TYPED_WRITE:
         return gp_typed(m, type == DC1_TYPED_WRITE);

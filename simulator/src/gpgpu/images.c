@@ -8,7 +8,7 @@
 #define BINDLESS_SAMPLERS 1u /* bit 0 of it: relative to the bindless sampler base */
 #define TYPED_LANES       8u
 
-static const struct image_surface *image_of(struct gp_msg *m)
+const struct image_surface *gp_image_of(struct gp_msg *m)
 {
     unsigned bti = msg_bits(m, 7, 0);
     const char *why = NULL;
@@ -95,7 +95,7 @@ enum eu_send_status gp_send_sampler(struct gp_msg *m)
     bool samples = image_message_samples(m->send->desc);
 
     m->what = "sampler";
-    surface = image_of(m);
+    surface = gp_image_of(m);
     if (!surface || (samples && !sampler_of(m, &sampler)))
         return EU_SEND_ERROR;
     message = to_image_message(m);
@@ -110,7 +110,7 @@ enum eu_send_status gp_typed(struct gp_msg *m, bool write)
     struct image_env env = to_image_env(m);
 
     m->what = write ? "typed write" : "typed read";
-    surface = image_of(m);
+    surface = gp_image_of(m);
     if (!surface)
         return EU_SEND_ERROR;
     message = to_image_message(m);
@@ -143,7 +143,7 @@ enum eu_send_status gp_typed_atomic(struct gp_msg *m, unsigned bits)
     unsigned data;
 
     m->what = "typed atomic";
-    surface = image_of(m);
+    surface = gp_image_of(m);
     if (!surface)
         return EU_SEND_ERROR;
     data = gp_atomic_sources(&a);

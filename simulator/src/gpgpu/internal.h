@@ -137,6 +137,15 @@ struct gpgpu {
 
 /* walker.c */
 enum cs_result gp_walker(struct gpgpu *g, struct cs_env *env, const uint32_t *dw, unsigned ndw);
+struct gp_job *gp_job_create(struct gpgpu *g, struct cs_env *env); /* NULL after cs_error */
+void gp_job_free(struct gp_job *job);
+void gp_read_descriptor(struct gp_job *job, const uint32_t *idd);
+/* After gp_pool_run(); hash stands for the command should it be preempted. */
+enum cs_result gp_job_finish(struct gpgpu *g, struct gp_job *job, uint32_t hash);
+
+/* media_object.c */
+enum cs_result gp_media_object(struct gpgpu *g, struct cs_env *env, const uint32_t *dw,
+                               unsigned ndw);
 
 /* pool.c: start and stop host threads; run a job on as many of them as are useful. */
 bool gp_pool_create(struct gpgpu *g, unsigned workers);

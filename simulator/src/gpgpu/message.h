@@ -51,6 +51,9 @@ enum eu_send_status gp_msg_needs(const struct gp_msg *m, unsigned in, unsigned o
 struct gp_surface *gp_surface_get(struct gp_msg *m, unsigned bti);
 enum eu_send_status gp_target_of(struct gp_msg *m, unsigned bti, struct gp_target *target);
 
+/* images.c: the same, as an image. */
+const struct image_surface *gp_image_of(struct gp_msg *m);
+
 /* memory.c */
 struct gp_elements {
     bool write;
@@ -93,13 +96,14 @@ unsigned gp_atomic_sources(const struct gp_atomic *a);
 enum eu_send_status gp_atomic(struct gp_msg *m, const struct gp_target *target,
                               const uint64_t offset[MSG_MAX_LANES], const struct gp_atomic *a);
 
-/* dc0.c, dc1.c, images.c, gateway.c */
+/* dc0.c, dc1.c, images.c, media_block.c, gateway.c */
 enum eu_send_status gp_send_dc0(struct gp_msg *m);
 enum eu_send_status gp_send_dc1(struct gp_msg *m);
 enum eu_send_status gp_send_dcro(struct gp_msg *m);
 enum eu_send_status gp_send_sampler(struct gp_msg *m);
 enum eu_send_status gp_typed(struct gp_msg *m, bool write);
 enum eu_send_status gp_typed_atomic(struct gp_msg *m, unsigned bits);
+enum eu_send_status gp_media_block(struct gp_msg *m, bool write);
 enum eu_send_status gp_send_gateway(struct gp_msg *m);
 enum eu_send_status gp_send_spawner(struct gp_msg *m);
 /* Lane offsets from the payload's first registers, of 32 or 64 bits. */

@@ -71,7 +71,7 @@ static bool read_shape(struct gp_job *job, const uint32_t *dw, const uint32_t *i
     return true;
 }
 
-static void read_descriptor(struct gp_job *job, const uint32_t *idd)
+void gp_read_descriptor(struct gp_job *job, const uint32_t *idd)
 {
     const struct gp_state *s = job->state;
 
@@ -152,7 +152,7 @@ static void restore_progress(struct gpgpu *g, struct gp_job *job, uint32_t hash)
     s->walker_active = 0;
 }
 
-static enum cs_result finish(struct gpgpu *g, struct gp_job *job, uint32_t hash)
+enum cs_result gp_job_finish(struct gpgpu *g, struct gp_job *job, uint32_t hash)
 {
     uint64_t next = atomic_load(&job->next);
 
@@ -175,13 +175,35 @@ static uint32_t timestamp(void *opaque)
     return cs_reg_read(job->env, 0x2358); /* RING_TIMESTAMP of RCS0 */
 }
 
+struct gp_job *gp_job_create(struct gpgpu *g, struct cs_env *env)
+{
+    struct gp_job *job = calloc(1, sizeof(*job));
+
+    if (!job) {
+        cs_error(env, "no memory for a walker");
+        return NULL;
+    }
+    job->env = env;
+    job->state = &g->state;
+    job->serial = ++g->serial ? g->serial : ++g->serial;
+    job->eu_env = (struct eu_env){
+        .opaque = job, .send = gp_send, .barrier_done = gp_barrier_done, .timestamp = timestamp};
+    return job;
+}
+
+void gp_job_free(struct gp_job *job)
+{
+    free(job->payload);
+    free(job);
+}
+
 static bool prepare(struct gpgpu *g, struct gp_job *job, const uint32_t *dw)
 {
     const uint32_t *idd = g->state.idd[dw[1] & (GP_IDD_COUNT - 1)];
 
     if (!read_shape(job, dw, idd))
         return false;
-    read_descriptor(job, idd);
+    gp_read_descriptor(job, idd);
     job->program = gp_program_get(g, job->env, g->state.instruction_base, job->kernel_offset);
     return job->program && read_payload(job, dw, idd);
 }
@@ -194,25 +216,17 @@ enum cs_result gp_walker(struct gpgpu *g, struct cs_env *env, const uint32_t *dw
 
     if ((dw[0] & WALKER_PREDICATE) && !(cs_reg_read(env, MI_PREDICATE_RESULT) & 1))
         return CS_DONE;
-    job = calloc(1, sizeof(*job));
-    if (!job) {
-        cs_error(env, "no memory for a walker");
+    job = gp_job_create(g, env);
+    if (!job)
         return CS_ERROR;
-    }
-    job->env = env;
-    job->state = &g->state;
-    job->serial = ++g->serial ? g->serial : ++g->serial;
-    job->eu_env = (struct eu_env){
-        .opaque = job, .send = gp_send, .barrier_done = gp_barrier_done, .timestamp = timestamp};
     if (!read_dimensions(job, dw)) {
         result = CS_DONE; /* a dimension of zero groups */
     } else if (prepare(g, job, dw)) {
         restore_progress(g, job, hash);
         g->walkers++;
         gp_pool_run(g, job);
-        result = finish(g, job, hash);
+        result = gp_job_finish(g, job, hash);
     }
-    free(job->payload);
-    free(job);
+    gp_job_free(job);
     return result;
 }
