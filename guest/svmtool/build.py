@@ -78,9 +78,9 @@ def inside():
     return enter(root, paths.TREE, paths.make(paths.BUILD))
 
 
-def _configure():
+def _configure(again=False):
     """cmake once; afterwards make itself reruns it when a CMakeLists.txt changes."""
-    if (paths.BUILD / "CMakeCache.txt").exists() and (paths.BUILD / "Makefile").exists():
+    if not again and (paths.BUILD / "CMakeCache.txt").exists() and (paths.BUILD / "Makefile").exists():
         return
     if not private_toolchain():
         hostpkgs.ensure("build")
@@ -102,6 +102,8 @@ def targets(*names, title=None):
                              capture_output=True, check=False)
         if dry.returncode == 0:
             return
+        if b"No rule to make target" in dry.stderr:  # a suite that is younger than the build folder
+            _configure(again=True)
         with step(title or f"Building {' '.join(names) or 'the project'}") as s:
             s.run(argv)
 
