@@ -38,7 +38,7 @@ static struct typed_event **link_of(cl_event event)
 }
 
 /* Should memory run out, the event reports a marker: its only defect. */
-static void set_type(cl_event event, cl_command_type type)
+void events_set_type(cl_event event, cl_command_type type)
 {
     pthread_mutex_lock(&typed.lock);
     struct typed_event **link = link_of(event);
@@ -138,7 +138,7 @@ cl_int events_marker(cl_command_queue queue, struct wait_list wait, cl_command_t
     if (blocking)
         result = layer.next.clWaitForEvents(1, &marker);
     if (event && result == CL_SUCCESS) {
-        set_type(marker, type);
+        events_set_type(marker, type);
         *event = marker;
     } else {
         layer.next.clReleaseEvent(marker);

@@ -12,7 +12,7 @@ cl_context kernel_context(cl_kernel kernel)
 }
 
 /* Leaves the errors of a bad kernel to NEO: it knows. */
-static cl_int check_pointer(cl_kernel kernel, const void *pointer)
+cl_int kernel_import_pointer(cl_kernel kernel, const void *pointer)
 {
     cl_context context = layer.mirror && pointer ? kernel_context(kernel) : NULL;
     if (!context || memory_is_neos(context, pointer))
@@ -26,13 +26,13 @@ static cl_int check_pointer(cl_kernel kernel, const void *pointer)
 
 static cl_int CL_API_CALL set_arg_svm(cl_kernel kernel, cl_uint index, const void *pointer)
 {
-    cl_int result = check_pointer(kernel, pointer);
+    cl_int result = kernel_import_pointer(kernel, pointer);
     return result ? result : layer.next.clSetKernelArgSVMPointer(kernel, index, pointer);
 }
 
 cl_int CL_API_CALL kernel_set_arg_usm(cl_kernel kernel, cl_uint index, const void *pointer)
 {
-    cl_int result = check_pointer(kernel, pointer);
+    cl_int result = kernel_import_pointer(kernel, pointer);
     return result ? result : layer.usm.set_arg(kernel, index, pointer);
 }
 

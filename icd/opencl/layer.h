@@ -92,6 +92,23 @@ cl_int events_marker(cl_command_queue queue, struct wait_list wait, cl_command_t
 typedef void (*events_work)(void *argument);
 cl_int events_after(cl_command_queue queue, struct wait_list wait, cl_command_type type,
                     events_work work, void *argument, cl_event *event);
+/* A command of NEO's stands for another one: what its event is to report. */
+void events_set_type(cl_event event, cl_command_type type);
+
+/* ---- view.c: buffers over shared memory ----------------------------------------------------- */
+
+/* What a buffer made with CL_MEM_USE_HOST_PTR over shared memory is: that memory itself. */
+struct view {
+    cl_context context;
+    char *start;
+    size_t size;
+    cl_mem_flags flags;
+};
+
+/* Whether the buffer is a view; false at once while there are none. */
+bool view_find(cl_mem buffer, struct view *view);
+/* Counts a mapping (+1) or its end (-1); false if there was none to end. */
+bool view_count_map(cl_mem buffer, int change);
 
 /* ---- svm.c / usm.c ----------------------------------------------------------------------- */
 
@@ -100,10 +117,19 @@ cl_int svm_migrate(cl_command_queue queue, cl_uint count, const void **pointers,
                    cl_command_type type, cl_event *event);
 /* Copies and fills: makes NEO know pointers that are not its own, then lets NEO do them. */
 bool svm_prepare(cl_command_queue queue, const void *pointer, size_t size);
+/* What makes a copy CL_MEM_COPY_OVERLAP, which NEO does not look at. */
+bool svm_overlap(const void *to, const void *from, size_t size);
+cl_int CL_API_CALL svm_copy(cl_command_queue queue, cl_bool blocking, void *to, const void *from,
+                            size_t size, cl_uint count, const cl_event *events, cl_event *event);
+cl_int CL_API_CALL svm_fill(cl_command_queue queue, void *to, const void *pattern,
+                            size_t pattern_size, size_t size, cl_uint count, const cl_event *events,
+                            cl_event *event);
 bool svm_fill_is_aligned(const void *to, size_t pattern_size, size_t size);
 /* NULL if the handle is no good. */
 cl_context kernel_context(cl_kernel kernel);
 cl_context queue_context(cl_command_queue queue);
+/* An argument that is shared memory; NEO has to know the pointer. */
+cl_int kernel_import_pointer(cl_kernel kernel, const void *pointer);
 cl_int CL_API_CALL kernel_set_arg_usm(cl_kernel kernel, cl_uint index, const void *pointer);
 /* What the context's devices can do, all of them: CL_DEVICE_SVM_CAPABILITIES. */
 cl_device_svm_capabilities query_svm_capabilities(cl_context context);
@@ -118,6 +144,8 @@ void svm_install(cl_icd_dispatch *table);
 void kernel_install(cl_icd_dispatch *table);
 void events_install(cl_icd_dispatch *table);
 void query_install(cl_icd_dispatch *table);
+void view_install(cl_icd_dispatch *table);
+void view_commands_install(cl_icd_dispatch *table);
 /* Our replacement of an extension function, or NULL. */
 void *usm_function(const char *name);
 

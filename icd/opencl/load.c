@@ -98,6 +98,8 @@ static void install(void)
     kernel_install(neo_table);
     events_install(neo_table);
     query_install(neo_table);
+    view_install(neo_table);
+    view_commands_install(neo_table);
 }
 
 static void load(void)

@@ -72,10 +72,17 @@ bool svm_prepare(cl_command_queue queue, const void *pointer, size_t size)
     return true;
 }
 
-static cl_int CL_API_CALL enqueue_copy(cl_command_queue queue, cl_bool blocking, void *to,
-                                       const void *from, size_t size, cl_uint count,
-                                       const cl_event *events, cl_event *event)
+bool svm_overlap(const void *to, const void *from, size_t size)
 {
+    uintptr_t a = (uintptr_t)to, b = (uintptr_t)from;
+    return a && b && (a < b ? b - a < size : a - b < size);
+}
+
+cl_int CL_API_CALL svm_copy(cl_command_queue queue, cl_bool blocking, void *to, const void *from,
+                            size_t size, cl_uint count, const cl_event *events, cl_event *event)
+{
+    if (svm_overlap(to, from, size))
+        return CL_MEM_COPY_OVERLAP;
     if (!svm_prepare(queue, to, size) || !svm_prepare(queue, from, size))
         return CL_INVALID_VALUE;
     return layer.next.clEnqueueSVMMemcpy(queue, blocking, to, from, size, count, events, event);
@@ -88,9 +95,9 @@ bool svm_fill_is_aligned(const void *to, size_t pattern_size, size_t size)
            !((uintptr_t)to % pattern_size) && !(size % pattern_size);
 }
 
-static cl_int CL_API_CALL enqueue_fill(cl_command_queue queue, void *to, const void *pattern,
-                                       size_t pattern_size, size_t size, cl_uint count,
-                                       const cl_event *events, cl_event *event)
+cl_int CL_API_CALL svm_fill(cl_command_queue queue, void *to, const void *pattern,
+                            size_t pattern_size, size_t size, cl_uint count, const cl_event *events,
+                            cl_event *event)
 {
     if (!svm_fill_is_aligned(to, pattern_size, size) || !svm_prepare(queue, to, size))
         return CL_INVALID_VALUE;
@@ -299,8 +306,8 @@ void svm_install(cl_icd_dispatch *table)
     table->clSVMAlloc = svm_alloc;
     table->clSVMFree = svm_free;
     table->clEnqueueSVMFree = enqueue_free;
-    table->clEnqueueSVMMemcpy = enqueue_copy;
-    table->clEnqueueSVMMemFill = enqueue_fill;
+    table->clEnqueueSVMMemcpy = svm_copy;
+    table->clEnqueueSVMMemFill = svm_fill;
     table->clEnqueueSVMMap = enqueue_map;
     table->clEnqueueSVMUnmap = enqueue_unmap;
     table->clEnqueueSVMMigrateMem = enqueue_migrate;

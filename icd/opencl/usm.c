@@ -216,6 +216,8 @@ static cl_int CL_API_CALL enqueue_copy(cl_command_queue queue, cl_bool blocking,
                                        const void *from, size_t size, cl_uint count,
                                        const cl_event *events, cl_event *event)
 {
+    if (svm_overlap(to, from, size))
+        return CL_MEM_COPY_OVERLAP;
     if (!svm_prepare(queue, to, size) || !svm_prepare(queue, from, size))
         return CL_INVALID_VALUE;
     return layer.usm.copy(queue, blocking, to, from, size, count, events, event);

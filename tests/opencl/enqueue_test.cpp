@@ -187,6 +187,15 @@ TEST_P(EnqueueSvm, ErrorsAreThoseOfTheSpecification)
               CL_INVALID_VALUE);
     EXPECT_EQ(clEnqueueSVMMemcpy(queue, CL_TRUE, nullptr, bytes, 64, 0, nullptr, nullptr),
               CL_INVALID_VALUE);
+    for (size_t distance : {0, 1, 63}) {
+        EXPECT_EQ(
+            clEnqueueSVMMemcpy(queue, CL_TRUE, bytes, bytes + distance, 64, 0, nullptr, nullptr),
+            CL_MEM_COPY_OVERLAP);
+        EXPECT_EQ(cl().copy(queue, CL_TRUE, bytes + distance, bytes, 64, 0, nullptr, nullptr),
+                  CL_MEM_COPY_OVERLAP);
+    }
+    EXPECT_EQ(clEnqueueSVMMemcpy(queue, CL_TRUE, bytes, bytes + 64, 64, 0, nullptr, nullptr),
+              CL_SUCCESS);
     EXPECT_EQ(clEnqueueSVMMap(queue, CL_TRUE, CL_MAP_READ, bytes, 0, 0, nullptr, nullptr),
               CL_INVALID_VALUE);
     EXPECT_EQ(clEnqueueSVMMap(queue, CL_TRUE, 1 << 30, bytes, 64, 0, nullptr, nullptr),

@@ -25,6 +25,8 @@ kernel void follow(global ulong *pointers)
     global uint *to = (global uint *)pointers[get_global_id(0)];
     *to += 1;
 }
+struct place { global const uint *pointer; };
+kernel void tell(global const uint *pointer, global struct place *out) { out->pointer = pointer; }
 kernel void count_up(global volatile uint *counter) { atomic_inc(counter); }
 )";
 
