@@ -45,6 +45,7 @@ static bool create_parts(struct dg1 *dev)
     dev->regs = dev->mmu ? regs_create() : NULL;
     if (!dev->regs)
         return false;
+    mem_set_log(dev->mem, dev->log);
     reset_registers(dev);
     dev->gpgpu = gpgpu_create(dev, dev->mmu, dev->mem, dev->config.eu_workers);
     if (!dev->gpgpu)
