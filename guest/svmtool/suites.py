@@ -38,13 +38,14 @@ class Suite:
     default: bool = True
     programs: list = field(default_factory=list)
     benches: list = field(default_factory=list)
+    skips: list = field(default_factory=list)       # reasons (regular expressions) a test may skip for
     packages: list = field(default_factory=list)    # Debian packages that its programs need on the host
     exceptions: dict = field(default_factory=dict)  # test name -> reason, measured cause
     settings: dict = field(default_factory=dict)
 
 
 _SUITE_KEYS = {"description", "where", "kernel", "timeout", "default", "guest", "program", "exception",
-               "mock", "live", "needs", "env", "bench", "packages"}
+               "mock", "live", "needs", "env", "bench", "packages", "skips"}
 _PROGRAM_KEYS = {"name", "target", "path", "kind", "args", "env", "timeout", "guest", "needs", "where", "group"}
 _GUEST_KEYS = {"lmem", "mem", "smp", "i915", "append", "gpu", "kernel"}
 
@@ -91,6 +92,7 @@ def _load(folder):
         raise SvmError(f"tests/{name}/suite.toml: bad where or kernel")
     suite.programs = [_program(suite, p, table) for p in table.get("program", [])]
     suite.packages = table.get("packages", [])
+    suite.skips = table.get("skips", [])
     suite.benches = [_program(suite, p, table) for p in table.get("bench", [])]
     for e in table.get("exception", []):
         suite.exceptions[e["test"]] = f"{e['reason']} Measured: {e['cause']}"
