@@ -879,11 +879,14 @@ static void refresh_special(struct eu_thread *t, const struct eu_op *op)
 {
     struct eu_arch *a = t->arch;
     uint32_t ip = (uint32_t)(t->program->base + op->ip);
-    uint32_t time = t->env->timestamp ? t->env->timestamp(t->env->opaque) : 0;
 
     memcpy(a->ce, &a->emask, 4);
     memcpy(a->ip, &ip, 4);
-    memcpy(a->tm, &time, 4);
+    if (op->reads_tm && t->env->timestamp) {
+        uint32_t time = t->env->timestamp(t->env->opaque);
+
+        memcpy(a->tm, &time, 4);
+    }
 }
 
 const struct eu_op *eu_op_alu(struct eu_thread *t, const struct eu_op *op)
@@ -1016,13 +1019,24 @@ static eu_handler fast_handler(struct eu_op *op)
     return eu_fast_select_base(op);
 }
 
+/* or cr0.0 with a constant: how every kernel of IGC begins */
+static bool ors_cr0(const struct eu_op *op)
+{
+    const struct eu_src *s = op->src;
+
+    return op->opcode == OP_OR && op->writes_cr0 && op->n == 1 && op->dst.type == T_UD &&
+           s[0].kind == SRC_MEM && s[0].type == T_UD && s[0].off == op->dst.off && !s[0].neg &&
+           s[1].kind == SRC_IMM && (s[1].type == T_UD || s[1].type == T_UW) && !s[1].neg &&
+           !op->cmod && !op->sat && !op->acc_wr;
+}
+
 void eu_alu_prepare(struct eu_op *op, const struct eu_inst *i)
 {
     op->exec = exec_type(op);
     op->wide = op->dst.size == 8; /* shl q, d, 32: the count is masked by the widest type */
     for (unsigned n = 0; n < op->sources; n++)
         op->wide |= op->src[n].size == 8;
-    op->real = fast_handler(op);
+    op->real = ors_cr0(op) ? eu_op_or_cr0 : fast_handler(op);
     if (!op->real)
         op->real = i->format == FMT_MATH ? eu_op_math : eu_op_alu;
 }

@@ -307,14 +307,15 @@ COMPARE(k_ule, vu, <=)
 #define OTHER_KERNELS(X)                                                                       \
     X(fmac)                                                                                    \
     X(fmin)                                                                                    \
-    X(fmax) X(frc) X(rndd) X(rndu) X(rnde) X(rndz) X(inv) X(exp) X(log) X(sin) X(cos) X(sqt)   \
-        X(rsqt) X(i2f) X(u2f) X(f2i) X(f2u) X(mad) X(not ) X(rol) X(ror) X(fbl) X(lzd) X(cbit) \
-            X(idiv) X(udiv) X(irem) X(urem) X(imin) X(imax) X(umin) X(umax) X(bfi2)
-#define COMPARE_KERNELS(X)                                                                     \
-    X(feq)                                                                                     \
-    X(fne)                                                                                     \
-    X(fgt) X(fge) X(flt) X(fle) X(ieq) X(ine) X(igt) X(ige) X(ilt) X(ile) X(ugt) X(uge) X(ult) \
-        X(ule)
+    X(fmax)                                                                                    \
+    X(frc) X(rndd) X(rndu) X(rnde) X(rndz) X(inv) X(exp) X(log) X(sin) X(cos) X(sqt) X(rsqt)   \
+        X(i2f) X(u2f) X(f2i) X(f2u) X(mad) X(not ) X(rol) X(ror) X(fbl) X(lzd) X(cbit) X(idiv) \
+            X(udiv) X(irem) X(urem) X(imin) X(imax) X(umin) X(umax) X(bfi2)
+#define COMPARE_KERNELS(X) \
+    X(feq)                 \
+    X(fne)                 \
+    X(fgt)                 \
+    X(fge) X(flt) X(fle) X(ieq) X(ine) X(igt) X(ige) X(ilt) X(ile) X(ugt) X(uge) X(ult) X(ule)
 
 enum kernel {
     K_NONE,
@@ -449,11 +450,11 @@ INLINE const struct eu_op *direct_select(struct eu_thread *t, const struct eu_op
 }
 
 /* Ways to read two sources, and three. */
-#define PAIRS(X, name, n)                                                      \
-    X(name, n, PACKED, PACKED)                                                 \
-    X(name, n, PACKED, SPLAT)                                                  \
-    X(name, n, PACKED, IMM) X(name, n, SPLAT, PACKED) X(name, n, SPLAT, SPLAT) \
-        X(name, n, SPLAT, IMM)
+#define PAIRS(X, name, n)      \
+    X(name, n, PACKED, PACKED) \
+    X(name, n, PACKED, SPLAT)  \
+    X(name, n, PACKED, IMM)    \
+    X(name, n, SPLAT, PACKED) X(name, n, SPLAT, SPLAT) X(name, n, SPLAT, IMM)
 #define WIDTHS(X, name) PAIRS(X, name, 1) PAIRS(X, name, 8) PAIRS(X, name, 16)
 
 #define DIRECT2(name, n, a, b)                                                    \
@@ -505,11 +506,12 @@ WIDTHS(SELECT2, select)
     }
 MOVES(MOVE)
 
-#define TRIPLES(X, n)                                                                  \
-    X(n, PACKED, PACKED, PACKED)                                                       \
-    X(n, PACKED, PACKED, SPLAT)                                                        \
-    X(n, PACKED, SPLAT, PACKED) X(n, PACKED, SPLAT, SPLAT) X(n, SPLAT, PACKED, PACKED) \
-        X(n, SPLAT, PACKED, SPLAT) X(n, SPLAT, SPLAT, PACKED) X(n, SPLAT, SPLAT, SPLAT)
+#define TRIPLES(X, n)                                                                 \
+    X(n, PACKED, PACKED, PACKED)                                                      \
+    X(n, PACKED, PACKED, SPLAT)                                                       \
+    X(n, PACKED, SPLAT, PACKED)                                                       \
+    X(n, PACKED, SPLAT, SPLAT) X(n, SPLAT, PACKED, PACKED) X(n, SPLAT, PACKED, SPLAT) \
+        X(n, SPLAT, SPLAT, PACKED) X(n, SPLAT, SPLAT, SPLAT)
 #define MAD3(n, a, b, c)                                                            \
     static const struct eu_op *h_fmad_##n##_##a##_##b##_##c(struct eu_thread *t,    \
                                                             const struct eu_op *op) \
@@ -525,13 +527,8 @@ TRIPLES(MAD3, 1)
 TRIPLES(MAD3, 8)
 TRIPLES(MAD3, 16)
 
-    /* Tables, by kernel, width and modes. */
-    enum {
-        W1,
-        W8,
-        W16,
-        WIDTH_COUNT
-    };
+/* Tables, by kernel, width and modes. */
+enum { W1, W8, W16, WIDTH_COUNT };
 
 static const eu_handler binary_table[K_COUNT][WIDTH_COUNT][2][3] = {
 #define CELL_AT(name, n, a, b) [K_##name][W##n][a][b] = h_##name##_##n##_##a##_##b,
@@ -574,9 +571,9 @@ SIMPLE_KERNELS(X)
 OTHER_KERNELS(X)
 COMPARE_KERNELS(X)
 #undef X
-    static const eu_kernel loops[K_COUNT] = {
+static const eu_kernel loops[K_COUNT] = {
 #define X(name) [K_##name] = loop_##name,
-        SIMPLE_KERNELS(X) OTHER_KERNELS(X) COMPARE_KERNELS(X)
+    SIMPLE_KERNELS(X) OTHER_KERNELS(X) COMPARE_KERNELS(X)
 #undef X
 };
 
@@ -610,6 +607,13 @@ static uint32_t element(const uint8_t *p, unsigned type)
         row[l] = (uint32_t)(S)x;               \
     }                                          \
     break
+
+/* Words one after the other. */
+static void fetch_words(const uint8_t *p, bool sign, unsigned chunks, uint8_t *row)
+{
+    for (unsigned k = 0; k < chunks; k++)
+        v_store(row + k * 32, sign ? v_from_words(p + k * 16) : v_from_uwords(p + k * 16));
+}
 
 static void fetch_stride(const uint8_t *p, unsigned stride, unsigned type, unsigned n,
                          uint32_t *row)
@@ -676,6 +680,9 @@ static const uint8_t *fetch(struct eu_thread *t, const struct eu_op *op, unsigne
     case FETCH_IMM:
         fill(row, op->chunks, op->imm32);
         return row; /* modified at decoding */
+    case FETCH_WORDS:
+        fetch_words(eu_at(t, s->off), s->type == T_W, op->chunks, row);
+        break;
     case FETCH_STRIDE:
         if (op->n < 8)
             fill(row, 1, 0);
@@ -713,8 +720,19 @@ static void put_narrow(struct eu_thread *t, const struct eu_op *op, const uint8_
     }                                          \
     break
 
+/* Every second dword of eight: halves of 64-bit addresses. */
+static void put_alternate(uint8_t *d, const uint32_t *row)
+{
+    for (unsigned l = 0; l < 8; l++)
+        memcpy(d + l * 8, row + l, 4);
+}
+
 static void put_all(uint8_t *d, unsigned stride, unsigned size, unsigned n, const uint32_t *row)
 {
+    if (size == 4 && stride == 8 && n == 8) {
+        put_alternate(d, row);
+        return;
+    }
     switch (size) {
     case 1:
         PUT_LOOP(uint8_t);
@@ -1026,6 +1044,8 @@ static bool prepare_source(struct eu_op *op, unsigned n, bool flt)
         op->fetch[n] = FETCH_SPLAT;
     else if (s->size == 4 && s->packed && op->n >= 8)
         op->fetch[n] = FETCH_PTR;
+    else if (s->size == 2 && s->packed && op->n >= 8)
+        op->fetch[n] = FETCH_WORDS;
     else
         op->fetch[n] = s->uniform ? FETCH_STRIDE : FETCH_REGION;
     return true;

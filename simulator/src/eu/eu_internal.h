@@ -64,6 +64,7 @@ enum eu_fetch {
     FETCH_PTR,    /* packed and 32 bits wide already */
     FETCH_SPLAT,  /* one 32-bit element */
     FETCH_IMM,    /* imm32, extended at decoding */
+    FETCH_WORDS,  /* packed 16-bit elements */
     FETCH_STRIDE, /* elements stride bytes apart */
     FETCH_REGION, /* anything else */
 };
@@ -99,7 +100,7 @@ struct eu_op {
     uint8_t cmod;
     bool wide;    /* 64-bit integer execution */
     bool special; /* reads ce0, ip or tm0, or writes cr0 */
-    bool writes_cr0;
+    bool reads_tm, writes_cr0;
     bool eot, desc_reg, exdesc_reg, jip_reg;
     uint8_t exdesc_sub, sources;
     uint32_t ip; /* bytes from the program's start */
@@ -129,10 +130,6 @@ struct eu_arch {
     uint32_t dmask, emask; /* dispatched, enabled now */
     uint32_t parked;       /* alive, in one of the groups of wait[] */
     uint32_t call_mask;    /* lanes of the subroutine that runs */
-    struct {
-        int32_t where; /* op index */
-        uint32_t lanes;
-    } wait[EU_LANES]; /* the parked lanes by where they wait; no group is empty */
     unsigned waits;
     bool park_anywhere;  /* some lane waits where decoding expected none */
     uint32_t mxcsr;      /* host float environment while EU code runs */
@@ -141,6 +138,10 @@ struct eu_arch {
     uint8_t rounding;    /* cr0.0[5:4] */
     const struct eu_op *pc;
     enum eu_stop stop;
+    struct {           /* last: nothing in it needs a start value */
+        int32_t where; /* op index */
+        uint32_t lanes;
+    } wait[EU_LANES]; /* the parked lanes by where they wait; no group is empty */
 };
 
 /* Never reads or writes GRFs beyond the last one: addresses wrap at the end of the file. */
@@ -186,6 +187,7 @@ bool eu_is_acc0(uint32_t off);
 float eu_round_even(float a);
 
 void eu_cr0_changed(struct eu_arch *a);
+const struct eu_op *eu_op_or_cr0(struct eu_thread *t, const struct eu_op *op);
 void eu_host_float_enter(const struct eu_arch *a, uint32_t *saved);
 void eu_host_float_leave(uint32_t saved);
 

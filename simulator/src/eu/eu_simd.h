@@ -20,6 +20,20 @@ typedef float vf __attribute__((vector_size(32), aligned(4), may_alias));
 
 #define INLINE static inline __attribute__((always_inline))
 
+typedef uint16_t vuw __attribute__((vector_size(16), aligned(2), may_alias));
+typedef int16_t vw __attribute__((vector_size(16), aligned(2), may_alias));
+
+/* Eight 16-bit elements as 32-bit lanes. */
+INLINE vu v_from_uwords(const void *p)
+{
+    return __builtin_convertvector(*(const vuw *)p, vu);
+}
+
+INLINE vu v_from_words(const void *p)
+{
+    return (vu) __builtin_convertvector(*(const vw *)p, vi);
+}
+
 INLINE vu v_load(const void *p)
 {
     return *(const vu *)p;

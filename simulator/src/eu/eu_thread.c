@@ -127,7 +127,8 @@ static void store32(uint8_t *p, uint32_t v)
     memcpy(p, &v, 4);
 }
 
-void eu_cr0_changed(struct eu_arch *a)
+/* The host's float mode that cr0 asks for. */
+static void translate_cr0(struct eu_arch *a)
 {
     /* cr0 numbers the modes nearest, up, down, zero; MXCSR nearest, down, up, zero. */
     static const uint8_t mode[4] = {0, 2, 1, 3};
@@ -138,9 +139,27 @@ void eu_cr0_changed(struct eu_arch *a)
     if (!(cr0 & CR0_DENORM_F32))
         a->mxcsr |= MXCSR_FTZ_DAZ;
     a->same_mxcsr = !((a->mxcsr ^ a->host_mxcsr) & ~MXCSR_STICKY);
+}
+
+void eu_cr0_changed(struct eu_arch *a)
+{
+    translate_cr0(a);
 #if defined(__SSE2__)
     _mm_setcsr(a->mxcsr);
 #endif
+}
+
+const struct eu_op *eu_op_or_cr0(struct eu_thread *t, const struct eu_op *op)
+{
+    uint8_t *cr = eu_at(t, op->dst.off);
+
+    if (eu_mask(t, op)) {
+        uint32_t imm = (uint32_t)op->src[1].imm;
+
+        store32(cr, load32(cr) | (op->src[1].type == T_UW ? imm & 0xffff : imm));
+        eu_cr0_changed(t->arch);
+    }
+    return op + 1;
 }
 
 void eu_host_float_enter(const struct eu_arch *a, uint32_t *saved)
@@ -166,9 +185,9 @@ void eu_host_float_leave(uint32_t saved)
 void eu_thread_start(struct eu_thread *t, const struct eu_start *s)
 {
     struct eu_arch *a = t->arch;
-    uint32_t saved, cr0 = (uint32_t)(s->rounding & 3) << CR0_ROUNDING_SHIFT;
+    uint32_t cr0 = (uint32_t)(s->rounding & 3) << CR0_ROUNDING_SHIFT;
 
-    memset(a, 0, sizeof(*a));
+    memset(a, 0, offsetof(struct eu_arch, wait));
     t->program = s->program;
     t->env = s->env;
     t->opaque = s->opaque;
@@ -185,9 +204,7 @@ void eu_thread_start(struct eu_thread *t, const struct eu_start *s)
     a->dmask = a->emask = a->call_mask = s->dispatch_mask;
     a->pc = s->program->ops;
     a->stop = EU_BUDGET;
-    eu_host_float_enter(a, &saved);
-    eu_cr0_changed(a);
-    eu_host_float_leave(saved);
+    translate_cr0(a);
 }
 
 static uint64_t flag_bits(const struct eu_arch *a)
