@@ -8,7 +8,6 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 namespace
@@ -22,6 +21,10 @@ void check(ze_result_t result, const char *what)
     }
 }
 #define ZE(call) check((call), #call)
+
+// Nanoseconds. NEO 22.43 takes the limit of zeCommandQueueSynchronize for microseconds: 100 ms
+// become 100 s there.
+constexpr uint64_t ShortWait = 10000, LongWait = 60000000;
 
 class Gpu
 {
@@ -355,11 +358,32 @@ TEST(LevelZero, HostSignalReleasesAWaitingList)
     q.launch(k, n / 32);
     ZE(zeCommandListClose(q.list));
     ZE(zeCommandQueueExecuteCommandLists(q.queue, 1, &q.list, nullptr));
-    usleep(100000); // NEO 22.43 does not come back from a wait with a time limit
+    EXPECT_EQ(zeCommandQueueSynchronize(q.queue, ShortWait), ZE_RESULT_NOT_READY);
     EXPECT_EQ(data[0], 2);
     ZE(zeEventHostSignal(e.events[0]));
     ZE(zeCommandQueueSynchronize(q.queue, UINT64_MAX));
     EXPECT_EQ(data[0], 10);
+}
+
+TEST(LevelZero, WaitsWithATimeLimitComeBack)
+{
+    Events e(1);
+    Queue q;
+    ze_fence_desc_t desc = {ZE_STRUCTURE_TYPE_FENCE_DESC, nullptr, 0};
+    ze_fence_handle_t fence;
+
+    ZE(zeFenceCreate(q.queue, &desc, &fence));
+    ZE(zeCommandListAppendWaitOnEvents(q.list, 1, &e.events[0]));
+    ZE(zeCommandListClose(q.list));
+    ZE(zeCommandQueueExecuteCommandLists(q.queue, 1, &q.list, fence));
+    EXPECT_EQ(zeCommandQueueSynchronize(q.queue, 0), ZE_RESULT_NOT_READY);
+    EXPECT_EQ(zeCommandQueueSynchronize(q.queue, ShortWait), ZE_RESULT_NOT_READY);
+    EXPECT_EQ(zeFenceHostSynchronize(fence, ShortWait), ZE_RESULT_NOT_READY);
+    EXPECT_EQ(zeEventHostSynchronize(e.events[0], ShortWait), ZE_RESULT_NOT_READY);
+    ZE(zeEventHostSignal(e.events[0]));
+    EXPECT_EQ(zeCommandQueueSynchronize(q.queue, LongWait), ZE_RESULT_SUCCESS);
+    EXPECT_EQ(zeFenceHostSynchronize(fence, LongWait), ZE_RESULT_SUCCESS);
+    zeFenceDestroy(fence);
 }
 
 TEST(LevelZero, CopyEngineQueue)
