@@ -267,22 +267,15 @@ static uint32_t a0_dword(const struct eu_arch *a, unsigned n)
 static const struct eu_op *op_send(struct eu_thread *t, const struct eu_op *op)
 {
     struct eu_arch *a = t->arch;
-    struct eu_send msg = {
-        .sfid = op->fc,
-        .eot = op->eot,
-        .desc = op->desc_reg ? a0_dword(a, 0) : op->desc,
-        .exdesc = op->exdesc_reg ? a0_dword(a, op->exdesc_sub) : op->exdesc,
-        .dst = op->dst.null ? EU_NULL : (uint8_t)op->dst.off,
-        .src0 = op->src[0].kind ? (uint8_t)op->src[0].off : EU_NULL,
-        .src1 = op->src[1].kind ? (uint8_t)op->src[1].off : EU_NULL,
-        .exec_size = op->n,
-        .chan_offset = op->chan_off,
-        .exec_mask = eu_mask(t, op),
-        .ip = t->program->base + op->ip,
-    };
+    struct eu_send msg = op->send;
     enum eu_send_status status;
     uint32_t eu_mode;
 
+    msg.exec_mask = eu_mask(t, op);
+    if (op->desc_reg)
+        msg.desc = a0_dword(a, 0);
+    if (op->exdesc_reg)
+        msg.exdesc = a0_dword(a, op->exdesc_sub);
     if (a->same_mxcsr) {
         status = t->env->send(t, &msg);
     } else {

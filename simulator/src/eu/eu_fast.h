@@ -304,13 +304,14 @@ COMPARE(k_ule, vu, <=)
 #define SIMPLE_KERNELS(X) \
     X(mov)                \
     X(fadd) X(fmul) X(fmad) X(add) X(sub) X(rsub) X(mul) X(and) X(or) X(xor) X(shl) X(shr) X(asr)
-#define OTHER_KERNELS(X)                                                                       \
-    X(fmac)                                                                                    \
-    X(fmin)                                                                                    \
-    X(fmax)                                                                                    \
-    X(frc) X(rndd) X(rndu) X(rnde) X(rndz) X(inv) X(exp) X(log) X(sin) X(cos) X(sqt) X(rsqt)   \
-        X(i2f) X(u2f) X(f2i) X(f2u) X(mad) X(not ) X(rol) X(ror) X(fbl) X(lzd) X(cbit) X(idiv) \
-            X(udiv) X(irem) X(urem) X(imin) X(imax) X(umin) X(umax) X(bfi2)
+#define OTHER_KERNELS(X)                                                                        \
+    X(fmac)                                                                                     \
+    X(fmin)                                                                                     \
+    X(fmax)                                                                                     \
+    X(frc)                                                                                      \
+    X(rndd) X(rndu) X(rnde) X(rndz) X(inv) X(exp) X(log) X(sin) X(cos) X(sqt) X(rsqt) X(i2f)    \
+        X(u2f) X(f2i) X(f2u) X(mad) X(not ) X(rol) X(ror) X(fbl) X(lzd) X(cbit) X(idiv) X(udiv) \
+            X(irem) X(urem) X(imin) X(imax) X(umin) X(umax) X(bfi2)
 #define COMPARE_KERNELS(X) \
     X(feq)                 \
     X(fne)                 \
@@ -510,8 +511,9 @@ MOVES(MOVE)
     X(n, PACKED, PACKED, PACKED)                                                      \
     X(n, PACKED, PACKED, SPLAT)                                                       \
     X(n, PACKED, SPLAT, PACKED)                                                       \
-    X(n, PACKED, SPLAT, SPLAT) X(n, SPLAT, PACKED, PACKED) X(n, SPLAT, PACKED, SPLAT) \
-        X(n, SPLAT, SPLAT, PACKED) X(n, SPLAT, SPLAT, SPLAT)
+    X(n, PACKED, SPLAT, SPLAT)                                                        \
+    X(n, SPLAT, PACKED, PACKED) X(n, SPLAT, PACKED, SPLAT) X(n, SPLAT, SPLAT, PACKED) \
+        X(n, SPLAT, SPLAT, SPLAT)
 #define MAD3(n, a, b, c)                                                            \
     static const struct eu_op *h_fmad_##n##_##a##_##b##_##c(struct eu_thread *t,    \
                                                             const struct eu_op *op) \

@@ -109,7 +109,8 @@ struct eu_op {
     uint64_t call_ip; /* call: absolute address after this one */
     struct eu_dst dst;
     struct eu_src src[3];
-    const char *why; /* of refused instructions */
+    const char *why;     /* of refused instructions */
+    struct eu_send send; /* of sends: what does not change from one run to the next */
 };
 
 struct eu_program {

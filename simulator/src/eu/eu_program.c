@@ -154,20 +154,30 @@ static const char *build_call(struct eu_op *op, const struct eu_inst *i, uint64_
     return why;
 }
 
-/* Messages name whole registers: numbers go straight into struct eu_send. */
-static const char *build_send(struct eu_op *op, const struct eu_inst *i)
+static const char *message_register(const struct eu_operand *o, uint8_t *number)
 {
-    op->dst.null = i->dst.file == FILE_ARF;
-    op->dst.off = i->dst.reg;
-    for (unsigned n = 0; n < 2; n++) {
-        op->src[n].kind = i->src[n].file == FILE_ARF ? SRC_NONE : SRC_MEM;
-        op->src[n].off = i->src[n].reg;
-        if (i->src[n].file == FILE_GRF && i->src[n].reg >= EU_GRF_COUNT)
-            return "message register beyond r127";
-    }
-    if (!op->dst.null && i->dst.reg >= EU_GRF_COUNT)
-        return "message register beyond r127";
-    return NULL;
+    *number = o->file == FILE_ARF ? EU_NULL : (uint8_t)o->reg;
+    return o->file == FILE_GRF && o->reg >= EU_GRF_COUNT ? "message register beyond r127" : NULL;
+}
+
+/* Messages name whole registers. */
+static const char *build_send(struct eu_op *op, const struct eu_inst *i, uint64_t base)
+{
+    const char *why;
+
+    op->send = (struct eu_send){
+        .sfid = op->fc,
+        .eot = op->eot,
+        .desc = op->desc,
+        .exdesc = op->exdesc,
+        .exec_size = op->n,
+        .chan_offset = op->chan_off,
+        .ip = base + op->ip,
+    };
+    why = message_register(&i->dst, &op->send.dst);
+    if (!why)
+        why = message_register(&i->src[0], &op->send.src0);
+    return why ? why : message_register(&i->src[1], &op->send.src1);
 }
 
 static const char *build(struct eu_op *op, const struct eu_inst *i, uint64_t base)
@@ -207,7 +217,7 @@ static const char *build(struct eu_op *op, const struct eu_inst *i, uint64_t bas
     if (!why && (i->format == FMT_CALL || i->format == FMT_RET || i->jip_reg))
         why = build_call(op, i, base);
     if (!why && i->format == FMT_SEND)
-        why = build_send(op, i);
+        why = build_send(op, i, base);
     op->why = why;
     if (why)
         op->real = eu_op_illegal;

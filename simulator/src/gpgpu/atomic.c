@@ -144,10 +144,36 @@ DEFINE_UPDATE(16)
 DEFINE_UPDATE(32)
 DEFINE_UPDATE(64)
 
+/* What an operation adds, if it is one that adds. */
+static bool is_sum(const struct gp_atomic *a, uint64_t src, uint64_t *term)
+{
+    switch (a->is_float ? AOP_AND : a->op) {
+    case AOP_ADD:
+        *term = src;
+        return true;
+    case AOP_SUB:
+        *term = -src;
+        return true;
+    case AOP_INC:
+        *term = 1;
+        return true;
+    case AOP_DEC:
+    case AOP_PREDEC:
+        *term = UINT64_MAX;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static uint64_t update(void *at, const struct gp_atomic *a, const uint64_t src[2])
 {
-    if (a->bits == 32 && !a->is_float && a->op == AOP_ADD)
-        return __atomic_fetch_add((uint32_t *)at, (uint32_t)src[0], __ATOMIC_SEQ_CST);
+    uint64_t term;
+
+    if (a->bits == 32 && is_sum(a, src[0], &term))
+        return __atomic_fetch_add((uint32_t *)at, (uint32_t)term, __ATOMIC_SEQ_CST);
+    if (a->bits == 64 && is_sum(a, src[0], &term))
+        return __atomic_fetch_add((uint64_t *)at, term, __ATOMIC_SEQ_CST);
     switch (a->bits) {
     case 16:
         return update16(at, a, src);

@@ -136,6 +136,7 @@ static enum eu_send_status qword_scattered(struct gp_msg *m, bool write)
 static enum eu_send_status fence(struct gp_msg *m)
 {
     m->what = "memory fence";
+    m->is_fence = true;
     atomic_thread_fence(memory_order_seq_cst);
     if (!msg_bits(m, FENCE_COMMIT, FENCE_COMMIT))
         return EU_SEND_OK;

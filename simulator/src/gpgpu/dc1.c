@@ -67,12 +67,8 @@ static enum eu_send_status untyped(struct gp_msg *m, bool write, bool a64)
     if (gp_msg_needs(m, e.first_in, 0) != EU_SEND_OK)
         return EU_SEND_ERROR;
     if (!a64) {
-        enum eu_send_status status;
-
         if (gp_target_of(m, msg_bits(m, 7, 0), &target) != EU_SEND_OK)
             return EU_SEND_ERROR;
-        if (gp_dwords_contiguous(m, &target, &e, &status))
-            return status;
         gp_offsets32(m, e.simd, offset);
         return gp_elements(m, &target, offset, &e);
     }

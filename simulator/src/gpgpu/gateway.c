@@ -7,7 +7,7 @@ enum { GATEWAY_BARRIER = 4 };
 enum eu_send_status gp_send_gateway(struct gp_msg *m)
 {
     struct gp_slot *slot = m->slot;
-    struct gp_worker *w = m->w;
+    struct gp_group *group = slot->group;
     unsigned function = msg_bits(m, 2, 0);
 
     m->what = "barrier";
@@ -18,10 +18,10 @@ enum eu_send_status gp_send_gateway(struct gp_msg *m)
     if (slot->signalled)
         return gp_msg_error(m, "a second barrier signal before the first was waited for");
     slot->signalled = true;
-    slot->barrier_phase = w->barrier_phase;
-    if (++w->arrived == m->job->threads_per_group) {
-        w->arrived = 0;
-        w->barrier_phase++;
+    slot->barrier_phase = group->barrier_phase;
+    if (++group->arrived == m->job->threads_per_group) {
+        group->arrived = 0;
+        group->barrier_phase++;
     }
     return EU_SEND_BARRIER;
 }

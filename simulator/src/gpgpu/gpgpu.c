@@ -28,6 +28,7 @@ void gpgpu_destroy(struct gpgpu *g)
     if (!g)
         return;
     gp_pool_destroy(g);
+    gp_residence_free(g);
     gp_programs_free(g);
     free(g);
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Thread groups on one worker. A group's threads share the worker's SLM and take turns: a thread
- * runs until it ends, waits for the barrier, or has used up its slice.
+ * A thread group on a worker. Its threads share SLM and take turns: a thread runs until it ends,
+ * waits for the barrier, or has used up its slice.
  */
 #include "gpgpu/internal.h"
 #include <string.h>
 
 /* Instructions between two looks at stop requests: about a millisecond. */
 #define SLICE 20000u
+/* Instructions for which a thread's messages are watched, to see whether it polls. */
+#define WATCH_SLICE 2000u
 
 /* DG1: 6 dual subslices of 16 EUs with 7 threads; sr0.0 per DG1 PRM vol 9, "State Register". */
 #define THREADS_PER_EU 7u
@@ -24,20 +26,20 @@ static uint16_t state_register(uint32_t fftid)
 
 static void fill_header(const struct gp_job *job, const struct gp_slot *slot, uint32_t r0[8])
 {
-    const struct gp_worker *w = slot->worker;
+    const struct gp_group *group = slot->group;
     uint64_t scratch = job->scratch_base;
 
     /* Thread payload, DG1 PRM vol 9, "GPGPU thread payload header". */
     if (scratch || job->scratch_size_code)
         scratch += (uint64_t)slot->fftid << (10 + job->scratch_size_code);
     r0[0] = 0;
-    r0[1] = w->group_id[0];
+    r0[1] = group->id[0];
     r0[2] = 0;
     r0[3] = job->sampler_state | job->scratch_size_code;
     r0[4] = job->binding_table;
     r0[5] = ((uint32_t)scratch & ~0x3ffu) | (slot->fftid & 0x3ff);
-    r0[6] = w->group_id[1];
-    r0[7] = w->group_id[2];
+    r0[6] = group->id[1];
+    r0[7] = group->id[2];
 }
 
 static uint32_t dispatch_mask(const struct gp_job *job, unsigned thread)
@@ -70,17 +72,19 @@ static void start_thread(const struct gp_job *job, struct gp_slot *slot, unsigne
     eu_thread_start(slot->eu, &start);
     slot->thread = thread;
     slot->signalled = false;
+    slot->polls = false;
+    slot->watch = NULL;
+    slot->slices = 0;
     slot->state = SLOT_RUNNING;
     grf = slot->eu->grf[0];
     fill_header(job, slot, (uint32_t *)grf);
     grf += GP_GRF_BYTES;
     memcpy(grf, job->payload + job->cross_bytes + thread * job->thread_bytes, job->thread_bytes);
     memcpy(grf + job->thread_bytes, job->payload, job->cross_bytes);
-    slot->worker->count.threads++;
+    slot->group->worker->count.threads++;
 }
 
-/* Once per slice. False: leave the walker. */
-static bool may_go_on(struct gp_worker *w)
+bool gp_may_go_on(struct gp_worker *w)
 {
     const struct gp_job *job = w->job;
 
@@ -95,142 +99,147 @@ static bool may_go_on(struct gp_worker *w)
 
 static void report_eu_error(const struct gp_job *job, const struct gp_slot *slot)
 {
-    const struct gp_worker *w = slot->worker;
+    const struct gp_group *group = slot->group;
 
     if (slot->eu->error[0])
         cs_error(job->env, "kernel %#llx, group %u,%u,%u thread %u: %s",
-                 (unsigned long long)job->kernel_offset, w->group_id[0], w->group_id[1],
-                 w->group_id[2], slot->thread, slot->eu->error);
+                 (unsigned long long)job->kernel_offset, group->id[0], group->id[1], group->id[2],
+                 slot->thread, slot->eu->error);
 }
 
-enum turn { TURN_OVER, TURN_THREAD_ENDED, TURN_FAILED };
+enum slice { SLICE_USED, SLICE_POLLED, SLICE_AT_BARRIER, SLICE_THREAD_ENDED, SLICE_FAILED };
 
-static enum turn run_slice(struct gp_worker *w, struct gp_slot *slot)
+/* Watching takes time: less and less often, but always when a thread was seen to poll. */
+static bool is_to_be_watched(struct gp_slot *slot)
+{
+    unsigned n = ++slot->slices;
+
+    return slot->polls || (n & (n - 1)) == 0;
+}
+
+static enum eu_stop run_watched(struct gp_slot *slot)
+{
+    struct gp_watch watch = {0};
+    enum eu_stop stop;
+
+    slot->watch = &watch;
+    stop = eu_run(slot->eu, WATCH_SLICE);
+    slot->watch = NULL;
+    slot->polls = stop == EU_BUDGET && gp_watch_saw_polling(&watch);
+    return stop;
+}
+
+static enum slice run_slice(struct gp_worker *w, struct gp_slot *slot)
 {
     uint64_t before = slot->eu->instructions;
-    enum eu_stop stop = eu_run(slot->eu, SLICE);
+    enum eu_stop stop = slot->polls ? EU_BUDGET : eu_run(slot->eu, SLICE);
 
+    if (stop == EU_BUDGET && is_to_be_watched(slot))
+        stop = run_watched(slot);
     w->count.instructions += slot->eu->instructions - before;
     switch (stop) {
     case EU_EOT:
         slot->state = SLOT_IDLE;
-        return TURN_THREAD_ENDED;
+        return SLICE_THREAD_ENDED;
     case EU_WAIT_BARRIER:
         slot->state = SLOT_AT_BARRIER;
-        return TURN_OVER;
+        return SLICE_AT_BARRIER;
     case EU_BUDGET:
-        return may_go_on(w) ? TURN_OVER : TURN_FAILED;
+        if (!gp_may_go_on(w))
+            return SLICE_FAILED;
+        return slot->polls ? SLICE_POLLED : SLICE_USED;
     default:
         if (!atomic_exchange(&w->job->failed, true)) /* a message's error is told already */
             report_eu_error(w->job, slot);
-        return TURN_FAILED;
+        return SLICE_FAILED;
     }
 }
 
 static bool waits(const struct gp_slot *slot)
 {
-    return slot->state == SLOT_AT_BARRIER && slot->barrier_phase == slot->worker->barrier_phase;
+    return slot->state == SLOT_AT_BARRIER && slot->barrier_phase == slot->group->barrier_phase;
 }
 
 bool gp_barrier_done(struct eu_thread *t)
 {
     struct gp_slot *slot = t->opaque;
 
-    if (slot->signalled && slot->barrier_phase == slot->worker->barrier_phase)
+    if (slot->signalled && slot->barrier_phase == slot->group->barrier_phase)
         return false;
     slot->signalled = false;
     return true;
 }
 
-static bool barrier_is_stuck(const struct gp_worker *w, unsigned ended)
+static enum gp_turn barrier_is_stuck(const struct gp_worker *w, const struct gp_group *group)
 {
     cs_error(w->job->env,
              "kernel %#llx, group %u,%u,%u: barrier never completes, %u of %u threads reached it "
              "and %u ended",
-             (unsigned long long)w->job->kernel_offset, w->group_id[0], w->group_id[1],
-             w->group_id[2], w->arrived, w->job->threads_per_group, ended);
+             (unsigned long long)w->job->kernel_offset, group->id[0], group->id[1], group->id[2],
+             group->arrived, w->job->threads_per_group, group->ended);
     atomic_store(&w->job->failed, true);
-    return false;
+    return GROUP_LEFT;
 }
 
-/* False: the walker is to be left, in the middle of the group. */
-static bool run_group(struct gp_worker *w)
+/* What the threads of a group did in one round. */
+struct round {
+    bool ran;    /* some thread could run */
+    bool got_on; /* and did not only poll */
+};
+
+/* One thread's turn; a thread that ends makes room for the next one. False: leave the walker. */
+static bool take_turn(struct gp_worker *w, struct gp_slot *slot, struct round *r)
+{
+    struct gp_group *group = slot->group;
+    enum slice slice = SLICE_THREAD_ENDED;
+
+    while (slice == SLICE_THREAD_ENDED) {
+        if (slot->state == SLOT_IDLE) {
+            if (group->started == w->job->threads_per_group)
+                return true;
+            start_thread(w->job, slot, group->started++);
+        }
+        if (waits(slot))
+            return true;
+        slice = run_slice(w, slot);
+        r->ran = true;
+        r->got_on |= slice != SLICE_POLLED;
+        if (slice == SLICE_THREAD_ENDED)
+            group->ended++;
+    }
+    return slice != SLICE_FAILED;
+}
+
+void gp_group_start(struct gp_worker *w, struct gp_group *group, uint64_t index)
 {
     const struct gp_job *job = w->job;
-    unsigned total = job->threads_per_group, started = 0, ended = 0;
 
-    w->arrived = 0;
+    group->id[0] = job->start[0] + (uint32_t)(index % job->span[0]);
+    group->id[1] = job->start[1] + (uint32_t)(index / job->span[0] % job->span[1]);
+    group->id[2] = job->start[2] + (uint32_t)(index / job->span[0] / job->span[1]);
+    group->started = group->ended = group->arrived = 0;
     if (job->slm_bytes)
-        memset(w->slm, 0, job->slm_bytes);
-    while (ended < total) {
-        bool progress = false;
-
-        for (unsigned i = 0; i < total; i++) {
-            struct gp_slot *slot = &w->slots[i];
-            enum turn turn = TURN_THREAD_ENDED;
-
-            while (turn == TURN_THREAD_ENDED) {
-                if (slot->state == SLOT_IDLE && started == total)
-                    break;
-                if (slot->state == SLOT_IDLE)
-                    start_thread(job, slot, started++);
-                if (waits(slot))
-                    break;
-                progress = true;
-                turn = run_slice(w, slot);
-                if (turn == TURN_FAILED)
-                    return false;
-                ended += turn == TURN_THREAD_ENDED;
-            }
-        }
-        if (!progress)
-            return barrier_is_stuck(w, ended);
-    }
-    w->count.groups++;
-    return true;
+        memset(group->slm, 0, job->slm_bytes);
 }
 
-static bool prepare_slots(struct gp_worker *w)
+enum gp_turn gp_group_run(struct gp_worker *w, struct gp_group *group)
 {
     unsigned total = w->job->threads_per_group;
 
-    for (unsigned i = 0; i < total; i++) {
-        struct gp_slot *slot = &w->slots[i];
+    group->worker = w;
+    while (group->ended < total) {
+        struct round r = {false, false};
 
-        slot->worker = w;
-        slot->state = SLOT_IDLE;
-        slot->fftid = w->index * total + i;
-        if (!slot->eu)
-            slot->eu = eu_thread_create();
-        if (!slot->eu) {
-            cs_error(w->job->env, "no memory for EU threads");
-            atomic_store(&w->job->failed, true);
-            return false;
-        }
+        for (unsigned i = 0; i < total; i++)
+            if (!take_turn(w, &group->slots[i], &r))
+                return GROUP_LEFT;
+        if (group->ended == total)
+            break;
+        if (!r.ran)
+            return barrier_is_stuck(w, group);
+        if (!r.got_on)
+            return GROUP_WAITS;
     }
-    return true;
-}
-
-void gp_run_groups(struct gp_worker *w)
-{
-    struct gp_job *job = w->job;
-
-    if (!prepare_slots(w))
-        return;
-    while (may_go_on(w)) {
-        uint64_t index;
-
-        if (atomic_load_explicit(job->env->stop, memory_order_relaxed) & CS_STOP_PREEMPT)
-            return;
-        index = atomic_fetch_add(&job->next, 1);
-        if (index >= job->total) {
-            atomic_fetch_sub(&job->next, 1);
-            return;
-        }
-        w->group_id[0] = job->start[0] + (uint32_t)(index % job->span[0]);
-        w->group_id[1] = job->start[1] + (uint32_t)(index / job->span[0] % job->span[1]);
-        w->group_id[2] = job->start[2] + (uint32_t)(index / job->span[0] / job->span[1]);
-        if (!run_group(w))
-            return;
-    }
+    w->count.groups++;
+    return GROUP_ENDED;
 }

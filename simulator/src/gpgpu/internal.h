@@ -9,8 +9,10 @@
 #include <pthread.h>
 
 #define GP_GRF_BYTES 32u
-/* DG1 PRM vol 9, "GPGPU thread limits": a dual subslice runs 16 EUs x 7 threads. */
+/* DG1 PRM vol 9, "GPGPU thread limits": 6 dual subslices run 16 EUs x 7 threads each. */
+#define GP_SUBSLICES         6u
 #define GP_MAX_GROUP_THREADS 112u
+#define GP_MAX_PLACES        (GP_SUBSLICES * GP_MAX_GROUP_THREADS)
 #define GP_SLM_BYTES         65536u
 #define GP_IDD_DWORDS        8u
 #define GP_IDD_COUNT         64u
@@ -55,18 +57,49 @@ struct gp_surface {
 };
 
 struct gp_worker;
+struct gp_group;
 
 enum gp_slot_state { SLOT_IDLE, SLOT_RUNNING, SLOT_AT_BARRIER };
 
-/* A hardware thread's place; its index in the worker makes its FFTID. */
+/* Messages of a thread in a short while, by instruction. */
+#define GP_WATCHED_SENDS 16u
+struct gp_watch {
+    struct {
+        uint64_t ip, digest; /* of what was sent and what came back */
+    } sends[GP_WATCHED_SENDS];
+    unsigned count;
+    bool repeated; /* a read gave the same again */
+    bool got_on;   /* something was written, or an answer has changed */
+};
+
+/* A hardware thread of a group in residence. */
 struct gp_slot {
     struct eu_thread *eu;
-    struct gp_worker *worker;
+    struct gp_group *group;
     enum gp_slot_state state;
     bool signalled;         /* sent a barrier message that sync.bar has not consumed */
-    uint32_t barrier_phase; /* of the group when it did */
+    bool polls;             /* was seen to wait for a change in memory */
+    struct gp_watch *watch; /* of its messages, if anybody wants to know */
+    uint32_t barrier_phase; /* of the group when it signalled */
     uint32_t fftid;
     unsigned thread; /* number in the group */
+    unsigned slices; /* used up since its start */
+};
+
+/*
+ * A place for a thread group. Each worker has one; more are taken when groups that wait for
+ * others are put aside. The number of the place makes the FFTIDs.
+ */
+struct gp_group {
+    struct gp_worker *worker; /* that runs it now */
+    struct gp_group *next;    /* in a list of the job */
+    struct gp_slot *slots;    /* as many as slot_count */
+    unsigned slot_count, place;
+    uint8_t *slm;
+    uint32_t id[3];
+    unsigned started, ended; /* threads */
+    unsigned arrived;        /* threads at the barrier */
+    uint32_t barrier_phase;
 };
 
 /* The walker in execution: read-only to the workers but for the atomics. */
@@ -92,6 +125,12 @@ struct gp_job {
     uint64_t total;
     atomic_ullong next;
     atomic_bool failed;
+    /* Under the lock but for looks at aside_count: */
+    pthread_mutex_t lock;
+    struct gp_group *aside, **aside_end; /* oldest first */
+    atomic_uint aside_count;
+    struct gp_group *free_places; /* used before, idle now */
+    unsigned places, places_taken;
 };
 
 /* One host thread that runs EU code: the engine thread is worker 0. */
@@ -102,11 +141,7 @@ struct gp_worker {
     struct tlb *tlb;
     struct mem_lease *lease;
     struct gp_job *job;
-    struct gp_slot slots[GP_MAX_GROUP_THREADS];
-    uint8_t *slm;
-    unsigned arrived; /* threads of the group at the barrier */
-    uint32_t barrier_phase;
-    uint32_t group_id[3];
+    unsigned idle_turns; /* one after the other, of groups that only wait */
     struct gp_surface surfaces[256];
     struct gp_counters count;
 };
@@ -126,6 +161,7 @@ struct gpgpu {
 
     unsigned worker_count; /* workers[0] is the engine thread */
     struct gp_worker *workers;
+    struct gp_group *places[GP_MAX_PLACES]; /* made when first needed */
     pthread_mutex_t lock;
     pthread_cond_t wake, idle;
     struct gp_job *job;
@@ -152,14 +188,32 @@ bool gp_pool_create(struct gpgpu *g, unsigned workers);
 void gp_pool_destroy(struct gpgpu *g);
 void gp_pool_run(struct gpgpu *g, struct gp_job *job);
 
-/* group.c: take thread groups from the job until none is left or a stop is asked for. */
+/* residence.c: which groups are in the hardware at a time. */
+void gp_residence_begin(struct gpgpu *g, struct gp_job *job, unsigned workers);
+void gp_residence_end(struct gpgpu *g, struct gp_job *job);
+void gp_residence_free(struct gpgpu *g);
+unsigned gp_residence_limit(const struct gp_job *job);
+/* Take thread groups from the job until none is left or a stop is asked for. */
 void gp_run_groups(struct gp_worker *w);
+
+/* group.c */
+enum gp_turn { GROUP_ENDED, GROUP_WAITS, GROUP_LEFT };
+/* GROUP_LEFT: in the middle, because of an error or a reset. */
+enum gp_turn gp_group_run(struct gp_worker *w, struct gp_group *group);
+void gp_group_start(struct gp_worker *w, struct gp_group *group, uint64_t index);
+/* False: leave the walker. Gives the memory lease back for a moment when asked for. */
+bool gp_may_go_on(struct gp_worker *w);
 bool gp_barrier_done(struct eu_thread *t);
 
 /* program.c: NULL after cs_fault/cs_error. */
 const struct eu_program *gp_program_get(struct gpgpu *g, struct cs_env *env, uint64_t base,
                                         uint64_t offset);
 void gp_programs_free(struct gpgpu *g);
+
+/* watch.c: does a thread only look at the same memory again and again? */
+struct gp_msg;
+void gp_watch_message(struct gp_watch *watch, const struct gp_msg *m);
+bool gp_watch_saw_polling(const struct gp_watch *watch);
 
 /* send.c */
 enum eu_send_status gp_send(struct eu_thread *t, const struct eu_send *send);

@@ -20,7 +20,7 @@ struct cursor {
     enum mmu_access access;
 };
 
-static inline bool in_bounds(const struct gp_target *t, uint64_t offset, unsigned n)
+static inline bool in_bounds(const struct gp_target *t, uint64_t offset, size_t n)
 {
     return offset < t->bytes && n <= t->bytes - offset;
 }
@@ -69,7 +69,7 @@ static inline __attribute__((always_inline)) bool move_element(struct cursor *c,
                 memset(reg, 0, n);
             return true;
         }
-        host = c->m->w->slm + offset;
+        host = c->m->slot->group->slm + offset;
     } else {
         uint64_t va = t->base + offset;
 
@@ -92,7 +92,7 @@ static inline __attribute__((always_inline)) bool move_element(struct cursor *c,
 }
 
 /* Is [offset, offset + bytes) inside the target, and in one page? */
-static inline bool one_piece(const struct gp_target *t, uint64_t offset, unsigned bytes)
+static inline bool one_piece(const struct gp_target *t, uint64_t offset, size_t bytes)
 {
     if (t->kind == TARGET_SLM)
         return in_bounds(t, offset & SLM_MASK, bytes);
@@ -116,21 +116,29 @@ static bool contiguous(struct gp_msg *m, const struct gp_target *t, const uint64
     return !gap && one_piece(t, offset[0], e->simd * n);
 }
 
+/* Host address of what is in one piece; NULL after a fault. */
+static uint8_t *piece(struct gp_msg *m, const struct gp_target *t, uint64_t offset,
+                      enum mmu_access access, int lane)
+{
+    struct mmu_fault fault;
+    uint8_t *host;
+
+    if (t->kind == TARGET_SLM)
+        return m->slot->group->slm + (offset & SLM_MASK);
+    host = tlb_ptr(m->w->tlb, t->base + offset, access, &fault);
+    if (!host)
+        gp_msg_fault(m, &fault, lane);
+    return host;
+}
+
 static enum eu_send_status copy_contiguous(struct gp_msg *m, const struct gp_target *t,
                                            uint64_t offset, const struct gp_elements *e)
 {
     unsigned regs = e->simd * e->slot_bytes / GP_GRF_BYTES;
-    uint8_t *host;
+    uint8_t *host = piece(m, t, offset, e->write ? MMU_WRITE : MMU_READ, 0);
 
-    if (t->kind == TARGET_SLM) {
-        host = m->w->slm + (offset & SLM_MASK);
-    } else {
-        struct mmu_fault fault;
-
-        host = tlb_ptr(m->w->tlb, t->base + offset, e->write ? MMU_WRITE : MMU_READ, &fault);
-        if (!host)
-            return gp_msg_fault(m, &fault, 0);
-    }
+    if (!host)
+        return EU_SEND_ERROR;
     if (!e->write) {
         memcpy(m->out, host, regs * GP_GRF_BYTES);
         return EU_SEND_OK;
@@ -202,33 +210,23 @@ enum eu_send_status gp_elements(struct gp_msg *m, const struct gp_target *target
     return good ? EU_SEND_OK : EU_SEND_ERROR;
 }
 
-bool gp_dwords_contiguous(struct gp_msg *m, const struct gp_target *target,
-                          const struct gp_elements *e, enum eu_send_status *status)
-{
-    unsigned regs = e->simd / 8;
-    uint32_t full = (1u << e->simd) - 1, lanes[MSG_MAX_LANES], gap = 0;
-
-    if (e->channels != 1 || (m->send->exec_mask & full) != full ||
-        m->in_count < e->first_in + (e->write ? regs : 0) || (!e->write && m->out_count < regs))
-        return false;
-    memcpy(lanes, m->in[0], GP_GRF_BYTES);
-    if (regs > 1)
-        memcpy(lanes + 8, m->in[1], GP_GRF_BYTES);
-    for (unsigned i = 0; i < e->simd; i++)
-        gap |= lanes[i] ^ (lanes[0] + 4 * i);
-    if (gap || lanes[0] > UINT32_MAX - 4 * MSG_MAX_LANES ||
-        !one_piece(target, lanes[0], e->simd * 4))
-        return false;
-    *status = copy_contiguous(m, target, lanes[0], e);
-    return true;
-}
-
 /* Block accesses are bounds-checked by dword, so a block may lie partly in the surface. */
 static enum eu_send_status block(struct gp_msg *m, const struct gp_target *target, uint64_t offset,
                                  uint8_t *reg, size_t n, enum mmu_access access)
 {
     struct cursor c = {m, target, NO_PAGE, NULL, access};
 
+    if (one_piece(target, offset, n)) {
+        uint8_t *host = piece(m, target, offset, access, -1);
+
+        if (!host)
+            return EU_SEND_ERROR;
+        if (access == MMU_WRITE)
+            memcpy(host, reg, n);
+        else
+            memcpy(reg, host, n);
+        return EU_SEND_OK;
+    }
     for (size_t i = 0; i < n; i += 4)
         if (!move_element(&c, offset + i, reg + i, 4, -1))
             return EU_SEND_ERROR;
@@ -265,7 +263,7 @@ uint8_t *gp_atomic_ptr(struct gp_msg *m, const struct gp_target *target, uint64_
         return NULL;
     }
     if (target->kind == TARGET_SLM)
-        return in_bounds(target, va, n) ? m->w->slm + va : NULL;
+        return in_bounds(target, va, n) ? m->slot->group->slm + va : NULL;
     if (target->kind == TARGET_BUFFER && !in_bounds(target, offset, n))
         return NULL;
     host = tlb_ptr(m->w->tlb, va, MMU_WRITE, &fault);

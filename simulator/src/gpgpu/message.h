@@ -20,7 +20,8 @@ struct gp_msg {
     struct gp_slot *slot;
     struct gp_worker *w;
     struct gp_job *job;
-    const char *what;       /* the message's name, once known */
+    const char *what; /* the message's name, once known */
+    bool is_fence;
     const uint32_t *header; /* NULL without one */
     unsigned in_count;
     const uint8_t *in[MSG_MAX_REGS]; /* payload registers after the header, src0's then src1's */
@@ -65,12 +66,6 @@ struct gp_elements {
 };
 enum eu_send_status gp_elements(struct gp_msg *m, const struct gp_target *target,
                                 const uint64_t offset[MSG_MAX_LANES], const struct gp_elements *e);
-/*
- * The common case of 32-bit offsets in the payload's first registers and one dword per lane: true,
- * with *status, when all lanes are on, their dwords follow one another and could be copied at once.
- */
-bool gp_dwords_contiguous(struct gp_msg *m, const struct gp_target *target,
-                          const struct gp_elements *e, enum eu_send_status *status);
 /* n contiguous bytes between memory and whole registers. */
 enum eu_send_status gp_block_read(struct gp_msg *m, const struct gp_target *target, uint64_t offset,
                                   uint8_t *to, size_t n);
@@ -95,6 +90,10 @@ struct gp_atomic {
 unsigned gp_atomic_sources(const struct gp_atomic *a);
 enum eu_send_status gp_atomic(struct gp_msg *m, const struct gp_target *target,
                               const uint64_t offset[MSG_MAX_LANES], const struct gp_atomic *a);
+
+/* quick.c: false: nothing was done, the message is to go the general way. */
+bool gp_send_quick(struct eu_thread *t, const struct gp_slot *slot, const struct eu_send *s,
+                   enum eu_send_status *status);
 
 /* dc0.c, dc1.c, images.c, media_block.c, gateway.c */
 enum eu_send_status gp_send_dc0(struct gp_msg *m);

@@ -41,9 +41,6 @@ static bool worker_init(struct gpgpu *g, unsigned index)
 
     w->gpgpu = g;
     w->index = index;
-    w->slm = calloc(1, GP_SLM_BYTES);
-    if (!w->slm)
-        return false;
     if (index == 0) /* borrows the engine thread's TLB and lease */
         return true;
     w->tlb = tlb_create(g->mmu, ENGINE_RCS0);
@@ -53,16 +50,12 @@ static bool worker_init(struct gpgpu *g, unsigned index)
 
 static void worker_free(struct gp_worker *w)
 {
-    for (unsigned i = 0; i < GP_MAX_GROUP_THREADS; i++)
-        if (w->slots[i].eu)
-            eu_thread_destroy(w->slots[i].eu);
-    if (w->index != 0) {
-        if (w->tlb)
-            tlb_destroy(w->tlb);
-        if (w->lease)
-            mem_lease_destroy(w->lease);
-    }
-    free(w->slm);
+    if (w->index == 0)
+        return;
+    if (w->tlb)
+        tlb_destroy(w->tlb);
+    if (w->lease)
+        mem_lease_destroy(w->lease);
 }
 
 static void stop_threads(struct gpgpu *g, unsigned count)
@@ -115,8 +108,7 @@ static unsigned useful_workers(const struct gpgpu *g, const struct gp_job *job)
 {
     uint64_t left = job->total - atomic_load(&job->next);
     uint64_t n = left < g->worker_count ? left : g->worker_count;
-    /* FFTIDs stay below the thread limit: scratch and private memory are sized for it. */
-    uint64_t limit = ((job->state->vfe[2] >> 16) + 1) / job->threads_per_group;
+    unsigned limit = gp_residence_limit(job);
 
     if (limit < n)
         n = limit;
@@ -131,6 +123,7 @@ void gp_pool_run(struct gpgpu *g, struct gp_job *job)
     self->tlb = job->env->tlb;
     self->lease = job->env->lease;
     self->job = job;
+    gp_residence_begin(g, job, n);
     if (n > 1) {
         pthread_mutex_lock(&g->lock);
         g->job = job;
@@ -150,6 +143,7 @@ void gp_pool_run(struct gpgpu *g, struct gp_job *job)
         pthread_mutex_unlock(&g->lock);
         mem_lease_open(self->lease);
     }
+    gp_residence_end(g, job);
     self->job = NULL;
     self->tlb = NULL;
     self->lease = NULL;

@@ -13,14 +13,14 @@ static const char *const sfid_names[16] = {
 
 static void describe(const struct gp_msg *m, char *buf, size_t n)
 {
-    const struct gp_worker *w = m->w;
+    const struct gp_group *g = m->slot->group;
 
     snprintf(
         buf, n,
         "kernel %#llx, instruction %#llx, group %u,%u,%u thread %u, %s message%s%s (%08x, %08x)",
-        (unsigned long long)m->job->kernel_offset, (unsigned long long)m->send->ip, w->group_id[0],
-        w->group_id[1], w->group_id[2], m->slot->thread, sfid_names[m->send->sfid & 0xf],
-        m->what ? " " : "", m->what ? m->what : "", m->send->desc, m->send->exdesc);
+        (unsigned long long)m->job->kernel_offset, (unsigned long long)m->send->ip, g->id[0],
+        g->id[1], g->id[2], m->slot->thread, sfid_names[m->send->sfid & 0xf], m->what ? " " : "",
+        m->what ? m->what : "", m->send->desc, m->send->exdesc);
 }
 
 /* Only the first error of a walker is told: the others follow from it. */
@@ -146,19 +146,24 @@ enum eu_send_status gp_send(struct eu_thread *t, const struct eu_send *send)
     struct gp_msg m;
     enum eu_send_status status;
 
+    slot->group->worker->count.messages[send->sfid & 0xf]++;
+    if (!slot->watch && gp_send_quick(t, slot, send, &status))
+        return status;
     m.send = send;
     m.t = t;
     m.slot = slot;
-    m.w = slot->worker;
-    m.job = slot->worker->job;
+    m.w = slot->group->worker;
+    m.job = m.w->job;
     m.what = NULL;
+    m.is_fence = false;
     m.header = NULL;
     m.in_count = 0;
     m.out = NULL;
-    m.w->count.messages[send->sfid & 0xf]++;
     if (!collect(&m))
         return gp_msg_error(&m, "registers beyond the register file or a message too long");
     status = dispatch(&m);
+    if (slot->watch && status == EU_SEND_OK)
+        gp_watch_message(slot->watch, &m);
     if (send->eot && status != EU_SEND_ERROR)
         return EU_SEND_EOT;
     return status;
