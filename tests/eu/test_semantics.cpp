@@ -118,6 +118,22 @@ TEST(Operand, PackedImmediates)
     EXPECT_EQ(eu.get<float>(12, 3), -1.0f);
 }
 
+// As vISA lays them out: "add (2) r:ud x 0x40:uv" becomes 0x400:uv, lane by lane one word of the
+// destination further.
+TEST(Operand, PackedImmediatesBelongToWordsOfTheDestination)
+{
+    Eu eu("(W) mov (2|M0) r10.0<1>:ud 0x400:uv\n"
+          "(W) add (4|M0) r11.0<1>:ud r2.0<0;1,0>:uw 0x07050301:uv\n"
+          "(W) mov (4|M0) r12.0<2>:w 0x0F0E0D0C:v\n");
+    eu.run();
+    EXPECT_EQ(eu.get<uint32_t>(10, 0), 0u);
+    EXPECT_EQ(eu.get<uint32_t>(10, 1), 4u);
+    for (uint32_t l = 0; l < 4; l++) {
+        EXPECT_EQ(eu.get<uint32_t>(11, l), eu.get<uint16_t>(2, 0) + 2 * l + 1) << l;
+        EXPECT_EQ(eu.get<int16_t>(12, 2 * l), int(l) - 4) << l;
+    }
+}
+
 TEST(Operand, IndirectOneAddressAndOneForEachRow)
 {
     Eu eu("(W) mov (1|M0) a0.0<1>:uw 0x44:uw\n"

@@ -78,7 +78,10 @@ static void gather(struct eu_thread *t, const struct eu_src *s, unsigned n, uint
     }
 }
 
-/* Elements of packed immediates: v and uv hold eight 4-bit integers, vf four 8-bit floats. */
+/*
+ * Elements of packed immediates: v and uv hold eight 4-bit integers, vf four 8-bit floats. An
+ * integer belongs to a word of the destination: doublewords take every second one.
+ */
 static int64_t imm_int(const struct eu_src *s, unsigned lane)
 {
     uint64_t v = s->imm;
@@ -97,9 +100,9 @@ static int64_t imm_int(const struct eu_src *s, unsigned lane)
     case T_D:
         return (int32_t)v;
     case T_UV:
-        return v >> (lane % 8 * 4) & 0xf;
+        return v >> (lane * s->imm_step % 8 * 4) & 0xf;
     case T_V:
-        return (int64_t)(v >> (lane % 8 * 4) << 60) >> 60;
+        return (int64_t)(v >> (lane * s->imm_step % 8 * 4) << 60) >> 60;
     default:
         return (int64_t)v;
     }

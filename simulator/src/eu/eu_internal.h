@@ -41,6 +41,7 @@ struct eu_src {
     uint16_t stride;
     uint32_t off;
     uint64_t imm;
+    uint8_t imm_step; /* of v and uv: elements from one lane to the next */
 };
 
 struct eu_dst {

@@ -118,6 +118,7 @@ static const char *build_operands(struct eu_op *op, const struct eu_inst *i)
     op->special = op->writes_cr0;
     for (unsigned n = 0; n < i->sources && !why; n++) {
         why = build_src(&op->src[n], &i->src[n], i->exec_size);
+        op->src[n].imm_step = op->dst.size * op->dst.hs > 2 ? op->dst.size * op->dst.hs / 2 : 1;
         op->reads_tm |= is_arf(&i->src[n], ARF_TM);
         if (is_arf(&i->src[n], ARF_CE) || is_arf(&i->src[n], ARF_IP) || is_arf(&i->src[n], ARF_TM))
             op->special = true;
