@@ -35,6 +35,11 @@ struct SurfaceState {
         dw[1] = rows / 4;
         return *this;
     }
+    SurfaceState &mips(unsigned count, unsigned first = 0)
+    {
+        dw[5] = (count - 1) | first << 4;
+        return *this;
+    }
     SurfaceState &array()
     {
         dw[0] |= 1u << 28;

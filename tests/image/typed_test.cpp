@@ -35,6 +35,38 @@ TEST_F(TypedWrite, AsTheCompilerWrites2D)
     }
 }
 
+// 16 x 16 texels of level 0, below it level 1, to its right level 2, and level 3 below that.
+TEST_F(TypedWrite, MipLevelsHaveTheirPlaces)
+{
+    const struct { unsigned x, y; } at[4] = {{0, 0}, {0, 16}, {8, 16}, {8, 20}};
+    std::vector<uint32_t> zero(8, 0), one(8, 1), two(8, 2);
+
+    for (uint32_t level = 0; level < 4; level++) {
+        std::vector<uint32_t> lod(8, level), data(8, 0x100 + level);
+        auto coordinate = parse(SurfaceState(1, 0xd7, kImageVa, 16, 16).pitch(128).mips(4));
+        auto inState = parse(SurfaceState(1, 0xd7, kImageVa, 16, 16).pitch(128).mips(4, level));
+        const uint32_t *row = reinterpret_cast<uint32_t *>(
+            bytes(kImageVa + (at[level].y + 1) * 128 + at[level].x * 4));
+
+        ASSERT_EQ(send(Kind::Typed, desc(13, 0xe), coordinate, nullptr, {zero, one, zero, lod, data},
+                       8, 0, 1), IMAGE_OK);
+        EXPECT_EQ(row[0], 0x100 + level);
+        ASSERT_EQ(send(Kind::Typed, desc(13, 0xe), inState, nullptr, {one, one, data}, 8, 0, 1),
+                  IMAGE_OK);
+        EXPECT_EQ(row[1], 0x100 + level);
+        EXPECT_EQ(row[2], 0u);
+    }
+    // Behind the last level, and outside of one.
+    auto s = parse(SurfaceState(1, 0xd7, kImageVa, 16, 16).pitch(128).mips(4));
+    std::vector<uint32_t> four(8, 4), three(8, 3), data(8, 0x77);
+    ASSERT_EQ(send(Kind::Typed, desc(13, 0xe), s, nullptr, {zero, zero, zero, four, data}, 8, 0, 1),
+              IMAGE_OK);
+    ASSERT_EQ(send(Kind::Typed, desc(13, 0xe), s, nullptr, {two, zero, zero, three, data}, 8, 0, 1),
+              IMAGE_OK);
+    for (unsigned i = 0; i < 8192; i += 4)
+        ASSERT_NE(*reinterpret_cast<uint32_t *>(bytes(kImageVa + i)), 0x77u) << i;
+}
+
 TEST_F(TypedWrite, OutOfBoundsGoesNowhere)
 {
     auto s = parse(SurfaceState(1, 0xd7, kImageVa, 4, 4).pitch(16));

@@ -150,6 +150,29 @@ TEST(OpenClSubGroups, BlockWritesOfSeveralWidths)
     }
 }
 
+// Totals of the sub-groups pass through local memory; the last sub-group is not full.
+TEST(OpenClWorkGroups, SixtyFourBitReductionsAndScans)
+{
+    const size_t n = 100;
+    std::vector<int64_t> in(n);
+    for (size_t i = 0; i < n; i++)
+        in[i] = int64_t(i * 0x9e3779b97f4a7c15ull);
+    Buffer a(in), out(n * 8 * 2);
+
+    Kernel("kernel void k(global const long *a, global long2 *o) { size_t i = get_global_id(0);"
+           "  o[i] = (long2)(work_group_reduce_add(a[i]), work_group_scan_exclusive_add(a[i])); }")(
+        a, out)
+        .run({n}, {n});
+    auto v = out.read<uint64_t>(2 * n);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        ASSERT_EQ(v[2 * i + 1], sum) << i;
+        sum += uint64_t(in[i]);
+    }
+    for (size_t i = 0; i < n; i++)
+        ASSERT_EQ(v[2 * i], sum) << i;
+}
+
 TEST(OpenClNumbers, SixtyFourBitIntegers)
 {
     const size_t n = 500;

@@ -2,6 +2,7 @@
 // Images: every dimension, the formats that OpenCL requires, samplers, copies.
 #include "cl.h"
 
+#include <CL/cl_ext.h>
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
@@ -15,7 +16,7 @@ class Image
 {
   public:
     Image(cl_channel_order order, cl_channel_type type, cl_mem_object_type kind, size_t w,
-          size_t h = 0, size_t d = 0, size_t array = 0)
+          size_t h = 0, size_t d = 0, size_t array = 0, cl_uint levels = 0)
     {
         cl_image_format format = {order, type};
         cl_image_desc desc = {};
@@ -26,6 +27,7 @@ class Image
         desc.image_height = h;
         desc.image_depth = d;
         desc.image_array_size = array;
+        desc.num_mip_levels = levels;
         region[0] = w;
         region[1] = kind == CL_MEM_OBJECT_IMAGE1D_ARRAY ? array : h ? h : 1;
         region[2] = kind == CL_MEM_OBJECT_IMAGE2D_ARRAY ? array : d ? d : 1;
@@ -60,15 +62,25 @@ class Image
 class Sampler
 {
   public:
-    Sampler(bool normalized, cl_addressing_mode mode, cl_filter_mode filter)
+    // levels: of mip maps, between which it takes the nearest; 0: without.
+    Sampler(bool normalized, cl_addressing_mode mode, cl_filter_mode filter, cl_uint levels = 0)
     {
+        const float lods[2] = {0, float(levels)};
         cl_sampler_properties p[] = {CL_SAMPLER_NORMALIZED_COORDS,
                                      normalized,
                                      CL_SAMPLER_ADDRESSING_MODE,
                                      mode,
                                      CL_SAMPLER_FILTER_MODE,
                                      filter,
+                                     cl_sampler_properties(levels ? CL_SAMPLER_MIP_FILTER_MODE_KHR : 0),
+                                     CL_FILTER_NEAREST,
+                                     CL_SAMPLER_LOD_MIN_KHR,
+                                     0,
+                                     CL_SAMPLER_LOD_MAX_KHR,
+                                     0,
                                      0};
+        memcpy(&p[9], &lods[0], sizeof(lods[0])); // floats, as bits
+        memcpy(&p[11], &lods[1], sizeof(lods[1]));
         cl_int err;
         sampler = clCreateSamplerWithProperties(Device::get().context, p, &err);
         check(err, "clCreateSamplerWithProperties");
@@ -104,6 +116,79 @@ TEST(OpenClImages, WriteReadBackAndCopyTwoDimensions)
     CL_CHECK(clEnqueueCopyImage(Device::get().queue, a.mem, b.mem, origin, origin, a.region, 0,
                                 nullptr, nullptr));
     EXPECT_EQ(b.read<uint8_t>(w * h * 4), data);
+}
+
+// Written and read by an image's own level, then sampled by level of detail.
+TEST(OpenClImages, MipLevels)
+{
+    const cl_uint levels = 4;
+    const size_t w = 32, h = 16;
+    Image image(CL_RGBA, CL_FLOAT, CL_MEM_OBJECT_IMAGE2D, w, h, 0, 0, levels);
+    Sampler sampler(true, CL_ADDRESS_CLAMP_TO_EDGE, CL_FILTER_NEAREST, levels);
+    Kernel k("#pragma OPENCL EXTENSION cl_khr_mipmap_image : enable\n"
+             "kernel void k(read_only image2d_t i, sampler_t s, float lod, global float4 *o) {"
+             "  float2 at = (float2)((get_global_id(0) + 0.5f) / get_global_size(0),"
+             "                       (get_global_id(1) + 0.5f) / get_global_size(1));"
+             "  o[get_global_id(1) * get_global_size(0) + get_global_id(0)] ="
+             "    read_imagef(i, s, at, lod); }");
+
+    for (size_t pass = 0; pass < 2; pass++)
+        for (size_t level = 0; level < levels; level++) {
+            size_t origin[3] = {0, 0, level}, region[3] = {w >> level, h >> level, 1};
+            size_t count = region[0] * region[1] * 4;
+            std::vector<float> data(count), back(count);
+            std::iota(data.begin(), data.end(), float(1000 * level));
+            if (pass == 0) {
+                CL_CHECK(clEnqueueWriteImage(Device::get().queue, image.mem, CL_TRUE, origin,
+                                             region, 0, 0, data.data(), 0, nullptr, nullptr));
+                continue;
+            }
+            CL_CHECK(clEnqueueReadImage(Device::get().queue, image.mem, CL_TRUE, origin, region, 0,
+                                        0, back.data(), 0, nullptr, nullptr));
+            EXPECT_EQ(back, data) << level;
+            Buffer out(count * sizeof(float));
+            k(image.mem, sampler.sampler, float(level), out).run({region[0], region[1]});
+            EXPECT_EQ(out.read<float>(count), data) << level;
+        }
+}
+
+TEST(OpenClImages, BlocksReadAndWrittenBySubGroups)
+{
+    const size_t w = 64, h = 32;
+    Image from(CL_R, CL_UNSIGNED_INT8, CL_MEM_OBJECT_IMAGE2D, w, h),
+        to(CL_R, CL_UNSIGNED_INT8, CL_MEM_OBJECT_IMAGE2D, w, h);
+    auto data = counting<uint8_t>(w * h, 7);
+
+    from.write(data);
+    Kernel("__attribute__((intel_reqd_sub_group_size(16)))"
+           "kernel void k(read_only image2d_t a, write_only image2d_t b) {"
+           "  int2 at = (int2)(get_sub_group_id() * 16, get_group_id(0) * 8);"
+           "  uchar8 v = intel_sub_group_media_block_read_uc8(at, 16, 8, a);"
+           "  intel_sub_group_media_block_write_uc8(at, 16, 8, v + (uchar8)1, b); }")(from.mem,
+                                                                                      to.mem)
+        .run({h / 8 * 64}, {64});
+    for (auto &x : data)
+        x++;
+    EXPECT_EQ(to.read<uint8_t>(w * h), data);
+}
+
+TEST(OpenClImages, ReadWriteImageBetweenFences)
+{
+    const size_t w = 32, h = 32;
+    Image image(CL_R, CL_UNSIGNED_INT32, CL_MEM_OBJECT_IMAGE2D, w, h);
+    auto data = counting<uint32_t>(w * h);
+
+    image.write(data);
+    Kernel("kernel void k(read_write image2d_t i) {"
+           "  int2 at = (int2)(get_global_id(0), get_global_id(1));"
+           "  write_imageui(i, at, read_imageui(i, at) * 3u);"
+           "  atomic_work_item_fence(CLK_IMAGE_MEM_FENCE, memory_order_acq_rel,"
+           "                         memory_scope_work_item);"
+           "  write_imageui(i, at, read_imageui(i, at) + 1u); }")(image.mem)
+        .run({w, h});
+    for (auto &x : data)
+        x = 3 * x + 1;
+    EXPECT_EQ(image.read<uint32_t>(w * h), data);
 }
 
 TEST(OpenClImages, FillAndBufferCopies)

@@ -95,6 +95,10 @@ enum eu_send_status gp_send_sampler(struct gp_msg *m)
     bool samples = image_message_samples(m->send->desc);
 
     m->what = "sampler";
+    if (image_message_is_flush(m->send->desc)) {
+        memset(m->out, 0, m->out_count * GP_GRF_BYTES);
+        return EU_SEND_OK;
+    }
     surface = gp_image_of(m);
     if (!surface || (samples && !sampler_of(m, &sampler)))
         return EU_SEND_ERROR;

@@ -2,7 +2,8 @@
 /*
  * Media block messages: a rectangle of bytes of a 2D surface, row by row in registers. Header and
  * descriptor: DG1 PRM vol 9, "Media block"; rows are as far apart as IGC's MEDIA_LD and MEDIA_ST
- * document it.
+ * document it, and the surface's width counts doublewords, as Intel's compute runtime sets it for
+ * images that kernels read or write in blocks.
  */
 #include "gpgpu/message.h"
 #include <string.h>
@@ -12,6 +13,7 @@ enum { HEADER_X, HEADER_Y, HEADER_SIZE };
 
 #define LINE_OVERRIDE      10 /* of the descriptor: fields of interlaced surfaces */
 #define BLOCK_BYTES        (8 * GP_GRF_BYTES)
+#define WIDTH_UNIT         4u /* bytes that the surface's width counts, for these messages only */
 #define EDGE_ELEMENT_BYTES 4u /* texels are at most so large for replication at edges */
 
 struct block {
@@ -99,14 +101,17 @@ static enum eu_send_status write_row(struct gp_msg *m, const struct image_surfac
 enum eu_send_status gp_media_block(struct gp_msg *m, bool write)
 {
     enum eu_send_status status = EU_SEND_OK;
-    const struct image_surface *s;
+    const struct image_surface *image;
+    struct image_surface surface, *s = &surface;
     struct block b = {0};
     unsigned regs;
 
     m->what = write ? "media block write" : "media block read";
-    s = gp_image_of(m);
-    if (!s || parse(m, s, &b) != EU_SEND_OK)
+    image = gp_image_of(m);
+    if (!image || parse(m, image, &b) != EU_SEND_OK)
         return EU_SEND_ERROR;
+    surface = *image;
+    surface.width = (uint32_t)((uint64_t)image->width * WIDTH_UNIT / b.texel);
     regs = (b.pitch * b.height + GP_GRF_BYTES - 1) / GP_GRF_BYTES;
     if (gp_msg_needs(m, write ? regs : 0, write ? 0 : regs) != EU_SEND_OK)
         return EU_SEND_ERROR;

@@ -38,13 +38,16 @@ struct image_surface {
     uint64_t base;
     uint32_t width, height, depth; /* texels; depth also counts array elements */
     uint32_t pitch;                /* bytes from row to row */
-    uint64_t slice;       /* rows (1D: texels) from array element or depth slice to the next */
-    uint32_t first_slice; /* minimum array element: added to every slice index */
-    uint8_t select[4];    /* shader channel selects for R, G, B, A */
-    uint8_t levels;       /* mip levels that exist; level 0 is all that messages may use */
-    uint8_t min_lod;      /* level that messages call level 0 */
+    uint64_t slice;          /* rows (1D: texels) from array element or depth slice to the next */
+    uint32_t first_slice;    /* minimum array element: added to every slice index */
+    uint8_t select[4];       /* shader channel selects for R, G, B, A */
+    uint8_t levels;          /* mip levels that exist */
+    uint8_t min_lod;         /* level that messages call level 0 */
+    uint32_t halign, valign; /* texels; mip levels begin at multiples */
     uint32_t x_offset, y_offset; /* texels, of the surface within its tiles */
 };
+
+enum image_mip_filter { IMAGE_MIP_NONE = 0, IMAGE_MIP_NEAREST = 1, IMAGE_MIP_LINEAR = 3 };
 
 struct image_sampler {
     bool disabled;   /* reads give 0 */
@@ -52,7 +55,9 @@ struct image_sampler {
     bool linear_mag;
     bool unnormalized;
     uint8_t address[3]; /* texture coordinate modes of u, v, r */
-    uint64_t border;    /* offset of the border color from the dynamic state base */
+    enum image_mip_filter mip;
+    float bias, min_lod, max_lod;
+    uint64_t border; /* offset of the border color from the dynamic state base */
 };
 
 enum image_status {
@@ -92,6 +97,8 @@ bool image_sampler_parse(const uint32_t dw[4], struct image_sampler *sampler, co
 enum image_status image_sampler_message(struct image_env *env, const struct image_surface *surface,
                                         const struct image_sampler *sampler,
                                         const struct image_message *message);
+/* Is it the flush of the sampler's cache? It has no surface, and nothing to do here. */
+bool image_message_is_flush(uint32_t desc);
 /* Does a send.smpl with this descriptor use a sampler state? */
 bool image_message_samples(uint32_t desc);
 

@@ -19,6 +19,12 @@ enum image_address_mode {
     ADDRESS_MIRROR_ONCE = 5,
 };
 
+/*
+ * The level that messages call lod, as a surface of its own: s itself or *room. NULL: there is no
+ * such level.
+ */
+const struct image_surface *image_level(const struct image_surface *s, uint32_t lod,
+                                        struct image_surface *room);
 /* Address of a texel that lies inside the surface. */
 uint64_t image_address(const struct image_surface *s, uint32_t x, uint32_t y, uint32_t z);
 

@@ -18,6 +18,7 @@ enum {
     MSG_RESINFO = 10,
     MSG_SAMPLE_LZ = 24,
     MSG_LD_LZ = 26,
+    MSG_CACHE_FLUSH = 31,
 };
 
 #define NO_PARAMETER 0xffu
@@ -65,6 +66,11 @@ static const struct layout *find_layout(uint32_t desc)
     return NULL;
 }
 
+bool image_message_is_flush(uint32_t desc)
+{
+    return field(desc, 16, 12) == MSG_CACHE_FLUSH;
+}
+
 bool image_message_samples(uint32_t desc)
 {
     const struct layout *layout = find_layout(desc);
@@ -104,47 +110,120 @@ static void select_channels(const struct image_surface *s, uint32_t rgba[4])
     }
 }
 
-static enum image_status sample_lane(struct request *r, unsigned lane, uint32_t rgba[4])
+static unsigned axes_of(const struct image_surface *s)
+{
+    return s->type == IMAGE_1D ? 1 : s->type == IMAGE_2D ? 2 : 3;
+}
+
+/* From the gradients along x and y that follow each coordinate: log2 of the longer, in texels. */
+static float gradient_lod(const struct request *r, unsigned lane)
+{
+    const struct image_surface *s = r->surface;
+    const uint32_t size[3] = {s->width, s->height, s->depth};
+    float length[2] = {0, 0};
+    for (unsigned i = 0; i < axes_of(s); i++)
+        for (unsigned k = 0; k < 2; k++) {
+            float d = parameter_float(r, r->layout->coord[i] + 1 + k, lane);
+            if (!r->sampler->unnormalized)
+                d *= (float)size[i];
+            length[k] += d * d;
+        }
+    float longer = length[0] > length[1] ? length[0] : length[1];
+    return 0.5f * log2f(longer);
+}
+
+/* The level of detail that the message asks for, within what sampler and surface allow. */
+static float lod_of(const struct request *r, unsigned lane)
+{
+    const struct image_sampler *sampler = r->sampler;
+    float lod = 0, last = (float)(r->surface->levels - 1);
+    if (r->layout->type == MSG_SAMPLE_LZ)
+        return 0;
+    if (r->layout->type == MSG_SAMPLE_L || r->layout->type == MSG_SAMPLE_B)
+        lod = parameter_float(r, r->layout->lod, lane);
+    if (r->layout->type == MSG_SAMPLE_D)
+        lod = gradient_lod(r, lane);
+    lod += sampler->bias;
+    if (!(lod > sampler->min_lod)) /* not-a-number, too */
+        lod = sampler->min_lod;
+    if (lod > sampler->max_lod)
+        lod = sampler->max_lod;
+    return lod < last ? lod : last > 0 ? last : lod;
+}
+
+static enum image_status sample_level(struct request *r, unsigned lane, unsigned level,
+                                      bool magnified, uint32_t rgba[4])
 {
     const struct image_surface *s = r->surface;
     const uint8_t *at = r->layout->coord;
-    unsigned axes = s->type == IMAGE_1D ? 1 : s->type == IMAGE_2D ? 2 : 3;
-    float coord[3] = {0}, lod = 0, index = 0;
+    unsigned axes = axes_of(s);
+    float coord[3] = {0}, index = 0;
+    struct image_surface room;
     for (unsigned i = 0; i < axes; i++)
         coord[i] = parameter_float(r, at[i], lane);
     if (s->array)
         index = parameter_float(r, at[axes], lane);
-    if (r->layout->type == MSG_SAMPLE_L)
-        lod = parameter_float(r, r->layout->lod, lane);
-    if (s->min_lod || (lod >= 0.5f && s->levels > 1))
-        return image_error(r->env, "mip levels are not supported");
-    return image_sample(r->env, s, r->sampler, r->border, coord, index, r->offset, !(lod > 0),
-                        (int)lane, rgba);
+    return image_sample(r->env, image_level(s, level, &room), r->sampler, r->border, coord, index,
+                        r->offset, magnified, (int)lane, rgba);
+}
+
+/* Two levels, weighted. Integer formats have no such thing: the nearer level then. */
+static enum image_status blend_levels(struct request *r, unsigned lane, float lod, uint32_t rgba[4])
+{
+    unsigned level = (unsigned)lod;
+    float weight = lod - (float)level;
+    uint32_t next[4] = {0};
+    enum image_status status;
+    if (weight == 0.0f || level + 1 >= r->surface->levels ||
+        image_format_is_integer(r->surface->format))
+        return sample_level(r, lane, (unsigned)(lod + 0.5f), lod <= 0, rgba);
+    status = sample_level(r, lane, level, lod <= 0, rgba);
+    if (status == IMAGE_OK)
+        status = sample_level(r, lane, level + 1, false, next);
+    for (unsigned c = 0; c < 4 && status == IMAGE_OK; c++) {
+        float a, b;
+        memcpy(&a, &rgba[c], sizeof(a));
+        memcpy(&b, &next[c], sizeof(b));
+        a += weight * (b - a);
+        memcpy(&rgba[c], &a, sizeof(a));
+    }
+    return status;
+}
+
+static enum image_status sample_lane(struct request *r, unsigned lane, uint32_t rgba[4])
+{
+    float lod = lod_of(r, lane);
+    if (r->surface->levels == 1 || r->sampler->mip == IMAGE_MIP_NONE)
+        return sample_level(r, lane, 0, !(lod > 0), rgba);
+    if (r->sampler->mip == IMAGE_MIP_NEAREST)
+        return sample_level(r, lane, (unsigned)(lod + 0.5f), !(lod > 0), rgba);
+    return blend_levels(r, lane, lod, rgba);
 }
 
 static enum image_status load_lane(struct request *r, unsigned lane, uint32_t rgba[4])
 {
     const struct image_surface *s = r->surface;
-    uint32_t coord[3], lod = parameter(r, r->layout->lod, lane);
+    struct image_surface room;
+    uint32_t coord[3];
     uint64_t va;
     memset(rgba, 0, 4 * sizeof(rgba[0]));
-    if (s->min_lod || (lod && lod < s->levels))
-        return image_error(r->env, "mip levels are not supported");
     for (unsigned i = 0; i < 3; i++)
         coord[i] = parameter(r, r->layout->coord[i], lane) + (uint32_t)r->offset[i];
-    if (lod || !image_texel_address(s, coord, &va))
+    s = image_level(s, parameter(r, r->layout->lod, lane), &room);
+    if (!s || !image_texel_address(s, coord, &va))
         return IMAGE_OK; /* out of bounds: all zeroes */
     return image_texel_read(r->env, s, va, (int)lane, rgba);
 }
 
 static void resinfo_lane(const struct request *r, unsigned lane, uint32_t rgba[4])
 {
-    const struct image_surface *s = r->surface;
-    uint32_t lod = parameter(r, r->layout->lod, lane);
+    struct image_surface room;
+    const struct image_surface *s =
+        image_level(r->surface, parameter(r, r->layout->lod, lane), &room);
     memset(rgba, 0, 4 * sizeof(rgba[0]));
-    if (s->type == IMAGE_NULL || lod >= s->levels)
+    if (!s || s->type == IMAGE_NULL)
         return;
-    rgba[0] = s->width >> lod ? s->width >> lod : 1;
+    rgba[0] = s->width;
     if (s->type == IMAGE_BUFFER)
         return;
     rgba[3] = s->levels;
@@ -152,11 +231,8 @@ static void resinfo_lane(const struct request *r, unsigned lane, uint32_t rgba[4
         rgba[1] = s->array ? s->depth : 0;
         return;
     }
-    rgba[1] = s->height >> lod ? s->height >> lod : 1;
-    if (s->type == IMAGE_3D)
-        rgba[2] = s->depth >> lod ? s->depth >> lod : 1;
-    else
-        rgba[2] = s->array ? s->depth : 0;
+    rgba[1] = s->height;
+    rgba[2] = s->type == IMAGE_3D || s->array ? s->depth : 0;
 }
 
 static enum image_status one_lane(struct request *r, unsigned lane, uint32_t rgba[4])

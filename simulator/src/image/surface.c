@@ -60,6 +60,12 @@ static bool set_tiling(const uint32_t dw[16], struct image_surface *s, const cha
     return true;
 }
 
+/* Surface Horizontal and Vertical Alignment: 4, 8 or 16 texels. */
+static uint32_t alignment(unsigned code)
+{
+    return code ? 2u << code : 4;
+}
+
 bool image_surface_parse(const uint32_t dw[16], struct image_surface *s, const char **why)
 {
     *s = (struct image_surface){.type = (enum image_type)field(dw[0], 31, 29), .levels = 1};
@@ -86,9 +92,71 @@ bool image_surface_parse(const uint32_t dw[16], struct image_surface *s, const c
     s->first_slice = field(dw[4], 28, 18);
     s->levels = (uint8_t)(field(dw[5], 3, 0) + 1);
     s->min_lod = (uint8_t)field(dw[5], 7, 4);
+    s->halign = alignment(field(dw[0], 15, 14));
+    s->valign = alignment(field(dw[0], 17, 16));
     s->x_offset = field(dw[5], 31, 25) * 4;
     s->y_offset = field(dw[5], 23, 21) * 4;
     return check_modes(dw, why) && set_tiling(dw, s, why);
+}
+
+static uint32_t minify(uint32_t size, unsigned level)
+{
+    return size >> level ? size >> level : 1;
+}
+
+static uint32_t align(uint32_t size, uint32_t to)
+{
+    return (size + to - 1) / to * to;
+}
+
+/*
+ * Where mip levels are (PRM vol. 5 "Surface layout", Gen9 and later): of 1D surfaces one behind the
+ * other; else level 1 below level 0, level 2 to the right of level 1, and the others below it. The
+ * slices of 3D surfaces are laid out like array elements.
+ */
+static void place_level(struct image_surface *s, unsigned level)
+{
+    const uint32_t align_1d = 64;
+    uint32_t width = s->width, height = s->height;
+
+    for (unsigned l = 0; l < level && s->type == IMAGE_1D; l++)
+        s->x_offset += align(minify(width, l), align_1d);
+    if (s->type == IMAGE_1D)
+        return;
+    s->y_offset += align(height, s->valign);
+    if (level > 1)
+        s->x_offset += align(minify(width, 1), s->halign);
+    for (unsigned l = 2; l < level; l++)
+        s->y_offset += align(minify(height, l), s->valign);
+}
+
+const struct image_surface *image_level(const struct image_surface *s, uint32_t lod,
+                                        struct image_surface *room)
+{
+    unsigned level;
+
+    if (lod >= s->levels)
+        return NULL;
+    level = s->min_lod + lod;
+    if (level == 0 || s->type == IMAGE_BUFFER || s->type == IMAGE_NULL)
+        return s;
+    *room = *s;
+    place_level(room, level);
+    room->width = minify(s->width, level);
+    room->height = minify(s->height, level);
+    if (s->type == IMAGE_3D)
+        room->depth = minify(s->depth, level);
+    return room;
+}
+
+/* 4.8 bits, with a sign in the 13-bit form. */
+static float lod_value(uint32_t bits, unsigned width)
+{
+    int32_t value = (int32_t)bits;
+
+    if (width == 13 && (bits & 0x1000))
+        value -= 0x2000;
+    return (float)value / 256.0f;
 }
 
 bool image_sampler_parse(const uint32_t dw[4], struct image_sampler *s, const char **why)
@@ -102,6 +170,10 @@ bool image_sampler_parse(const uint32_t dw[4], struct image_sampler *s, const ch
         .unnormalized = field(dw[3], 10, 10),
         .address = {(uint8_t)field(dw[3], 8, 6), (uint8_t)field(dw[3], 5, 3),
                     (uint8_t)field(dw[3], 2, 0)},
+        .mip = (enum image_mip_filter)field(dw[0], 21, 20),
+        .bias = lod_value(field(dw[0], 13, 1), 13),
+        .min_lod = lod_value(field(dw[1], 31, 20), 12),
+        .max_lod = lod_value(field(dw[1], 19, 8), 12),
         .border = field(dw[2], 23, 6) << 6,
     };
     if (mag > FILTER_ANISOTROPIC || min > FILTER_ANISOTROPIC)

@@ -32,15 +32,25 @@ static void coordinates(const struct image_message *m, unsigned regs, unsigned l
         coord[i] = i < regs ? payload(m, i, lane) : 0;
 }
 
+/* The level that a fourth coordinate names, or the first one; NULL: there is none. */
+static const struct image_surface *lane_level(const struct image_surface *s,
+                                              const struct image_message *m, unsigned regs,
+                                              unsigned lane, struct image_surface *room)
+{
+    return image_level(s, regs > 3 ? payload(m, 3, lane) : 0, room);
+}
+
 static enum image_status read_lane(struct image_env *env, const struct image_surface *s,
                                    const struct image_message *m, unsigned channels, unsigned lane,
                                    unsigned shown_lane)
 {
     uint32_t coord[3], rgba[4] = {0};
     uint64_t va;
+    struct image_surface room;
     enum image_status status = IMAGE_OK;
     coordinates(m, m->in_count, lane, coord);
-    if (image_texel_address(s, coord, &va))
+    s = lane_level(s, m, m->in_count, lane, &room);
+    if (s && image_texel_address(s, coord, &va))
         status = image_texel_read(env, s, va, (int)shown_lane, rgba);
     unsigned at = 0;
     for (unsigned c = 0; c < 4 && status == IMAGE_OK && at < m->out_count; c++)
@@ -55,8 +65,10 @@ static enum image_status write_lane(struct image_env *env, const struct image_su
 {
     uint32_t coord[3], rgba[4] = {0};
     uint64_t va;
+    struct image_surface room;
     coordinates(m, first, lane, coord);
-    if (!image_texel_address(s, coord, &va))
+    s = lane_level(s, m, first, lane, &room);
+    if (!s || !image_texel_address(s, coord, &va))
         return IMAGE_OK;
     unsigned at = first;
     for (unsigned c = 0; c < 4; c++)
@@ -79,8 +91,6 @@ enum image_status image_typed_message(struct image_env *env, const struct image_
         return image_error(env, "typed message without coordinates");
     if (s->type != IMAGE_NULL && type == MSG_TYPED_WRITE && s->format->kind == KIND_SRGB)
         return image_error(env, "typed write to an sRGB surface");
-    if (s->type != IMAGE_NULL && s->levels > 1)
-        return image_error(env, "typed message to a mip level");
     unsigned shift = slots == SLOTS_HIGH ? LANES : 0;
     enum image_status status = IMAGE_OK;
     for (unsigned lane = 0; lane < LANES && status == IMAGE_OK; lane++) {
