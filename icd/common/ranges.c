@@ -102,7 +102,7 @@ bool ranges_take_owned(struct ranges *ranges, const void *owner, struct range *t
     bool known = false;
     pthread_rwlock_wrlock(&ranges->lock);
     for (size_t i = 0; i < ranges->count && !known; i++) {
-        if (ranges->array[i].owner != owner)
+        if (owner && ranges->array[i].owner != owner)
             continue;
         remove_locked(ranges, i, taken);
         known = true;

@@ -37,7 +37,7 @@ bool ranges_find(struct ranges *ranges, uintptr_t address, struct range *found);
 bool ranges_find_next(struct ranges *ranges, uintptr_t address, struct range *found);
 /* Takes out the range that starts exactly there, if owner is NULL or is its owner. */
 bool ranges_take(struct ranges *ranges, uintptr_t start, const void *owner, struct range *taken);
-/* Takes out any range of the owner. */
+/* Takes out any range of the owner, or with NULL of any. */
 bool ranges_take_owned(struct ranges *ranges, const void *owner, struct range *taken);
 
 #endif

@@ -74,11 +74,26 @@ bool spaces_can_mirror(const struct spaces *spaces)
     return false;
 }
 
+/* On a stock kernel the handle is all there is: memory of ours is counted by it, too. */
 static bool enable_one(struct space *space)
 {
-    if (space->vm || !(space->caps.flags & I915SVM_CAP_MIRROR))
+    uint32_t flags = space->caps.flags & I915SVM_CAP_MIRROR ? I915SVM_VM_MIRROR : 0;
+    if (space->vm)
         return true;
-    return i915svm_vm_attach(space->device, NEO_VM_ID, I915SVM_VM_MIRROR, &space->vm) == I915SVM_OK;
+    return i915svm_vm_attach(space->device, NEO_VM_ID, flags, &space->vm) == I915SVM_OK;
+}
+
+i915svm_result spaces_alloc(struct spaces *spaces, size_t size, size_t alignment, void **pointer)
+{
+    i915svm_vm *vm = spaces_vm(spaces);
+    const i915svm_alloc_info info = {
+        .size = size, .alignment = alignment, .kind = I915SVM_KIND_SYSTEM};
+    return vm ? i915svm_alloc(vm, &info, pointer) : I915SVM_ERROR_NO_DEVICE;
+}
+
+void spaces_free(struct spaces *spaces, void *pointer)
+{
+    i915svm_free(spaces_vm(spaces), pointer);
 }
 
 bool spaces_enable(struct spaces *spaces)

@@ -32,6 +32,9 @@ void spaces_after(struct spaces *spaces);
 struct space *spaces_at(struct spaces *spaces, const char *pci_address);
 /* The VM all placement calls go to: the first GPU's. */
 i915svm_vm *spaces_vm(struct spaces *spaces);
+/* Memory of ours: anonymous, one storage at one address. */
+i915svm_result spaces_alloc(struct spaces *spaces, size_t size, size_t alignment, void **pointer);
+void spaces_free(struct spaces *spaces, void *pointer);
 /* Some GPU mirrors, so memory of ours can be used. */
 bool spaces_can_mirror(const struct spaces *spaces);
 /* Mirrors the process on every GPU that can, once. False if one refused. */

@@ -17,11 +17,16 @@ static struct space *space_of(ze_device_handle_t device)
     return space ? space : spaces_at(&layer.spaces, NULL);
 }
 
-/* Atomics that CPU and GPU see of each other need a link that carries them. */
-static ze_memory_access_cap_flags_t mirrored_access(const struct space *space)
+/*
+ * Atomics of the device alone are as NEO has them for host memory, which is in the system, too.
+ * Those that CPU and GPU see of each other need a link that carries them.
+ */
+static ze_memory_access_cap_flags_t mirrored_access(const struct space *space,
+                                                    ze_memory_access_cap_flags_t host)
 {
     ze_memory_access_cap_flags_t flags =
         ZE_MEMORY_ACCESS_CAP_FLAG_RW | ZE_MEMORY_ACCESS_CAP_FLAG_CONCURRENT;
+    flags |= host & ZE_MEMORY_ACCESS_CAP_FLAG_ATOMIC;
     if (space->caps.link_atomics)
         flags |= ZE_MEMORY_ACCESS_CAP_FLAG_ATOMIC | ZE_MEMORY_ACCESS_CAP_FLAG_CONCURRENT_ATOMIC;
     return flags;
@@ -34,9 +39,11 @@ static ze_result_t ZE_APICALL get_access(ze_device_handle_t device,
     struct space *space = result == ZE_RESULT_SUCCESS && layer.mirror ? space_of(device) : NULL;
     if (!space || !(space->caps.flags & I915SVM_CAP_MIRROR))
         return result;
-    properties->sharedSystemAllocCapabilities = mirrored_access(space);
-    properties->sharedSingleDeviceAllocCapabilities = mirrored_access(space);
-    properties->hostAllocCapabilities = mirrored_access(space);
+    const ze_memory_access_cap_flags_t access =
+        mirrored_access(space, properties->hostAllocCapabilities);
+    properties->sharedSystemAllocCapabilities = access;
+    properties->sharedSingleDeviceAllocCapabilities = access;
+    properties->hostAllocCapabilities = access;
     return result;
 }
 

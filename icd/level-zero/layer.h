@@ -21,6 +21,9 @@ struct layer {
     ze_command_queue_dditable_t queue;
     ze_command_list_dditable_t list;
     ze_kernel_dditable_t kernel;
+    ze_fence_dditable_t fence;
+    ze_event_dditable_t event;
+    ze_image_dditable_t image;
     ze_mem_dditable_t mem;
     struct spaces spaces;
     bool mirror; /* the kernel can mirror this process: memory is ours. Set by zeInit. */
@@ -41,6 +44,40 @@ bool memory_is_misplaced(const void *pointer);
 /* Tells NEO of memory that is not its own; what cannot be told is left for NEO to refuse. */
 void memory_prepare(const void *start, size_t length);
 
+/* A context of ours, for what NEO is to know whatever the application's contexts. */
+ze_context_handle_t memory_own_context(void);
+
+/* ---- list.c -------------------------------------------------------------------------------- */
+
+/* Whether the list is one of a copy engine. */
+bool list_is_copy_only(ze_command_list_handle_t list);
+/* Memory of NEO's in memory_own_context(), to be freed with the list's commands. */
+bool list_keep(ze_command_list_handle_t list, void *memory);
+
+/* ---- bounce.c ------------------------------------------------------------------------------- */
+
+ze_result_t ZE_APICALL bounce_image_to_memory(ze_command_list_handle_t list, void *to,
+                                              ze_image_handle_t image,
+                                              const ze_image_region_t *region,
+                                              ze_event_handle_t signal, uint32_t count,
+                                              ze_event_handle_t *events);
+ze_result_t ZE_APICALL bounce_image_from_memory(ze_command_list_handle_t list,
+                                                ze_image_handle_t image, const void *from,
+                                                const ze_image_region_t *region,
+                                                ze_event_handle_t signal, uint32_t count,
+                                                ze_event_handle_t *events);
+ze_result_t ZE_APICALL bounce_kernel_timestamps(ze_command_list_handle_t list, uint32_t asked,
+                                                ze_event_handle_t *about, void *to,
+                                                const size_t *offsets, ze_event_handle_t signal,
+                                                uint32_t count, ze_event_handle_t *events);
+
+/* ---- deferred.c ----------------------------------------------------------------------------- */
+
+/* Memory that is to be freed when it is no longer used. False: memory ran out. */
+bool deferred_add(const struct range *range);
+/* Frees what is deferred of a context, or with NULL of all. */
+void deferred_release(ze_context_handle_t context);
+
 /* ---- which functions are replaced, per table ----------------------------------------------- */
 
 void memory_install(ze_mem_dditable_t *table);
@@ -49,5 +86,9 @@ void kernel_install(ze_kernel_dditable_t *table);
 void device_install(ze_device_dditable_t *table);
 void list_install(ze_command_list_dditable_t *table);
 void queue_install(ze_command_queue_dditable_t *table);
+void deferred_install(ze_command_queue_dditable_t *table);
+void fence_install(ze_fence_dditable_t *table);
+void event_install(ze_event_dditable_t *table);
+void image_install(ze_image_dditable_t *table);
 
 #endif

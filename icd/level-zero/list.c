@@ -10,19 +10,25 @@
 
 #define BUCKETS 64
 
+/* ze_memory_advice_t of Level Zero 1.9, which Debian 12's headers lack. */
+#define ADVICE_SET_SYSTEM_MEMORY_PREFERRED_LOCATION   8
+#define ADVICE_CLEAR_SYSTEM_MEMORY_PREFERRED_LOCATION 9
+
 struct hint {
     const void *start;
     size_t length;
-    enum { HINT_TO_DEVICE, HINT_PREFER_DEVICE, HINT_PREFER_NONE } kind;
+    enum { HINT_TO_DEVICE, HINT_PREFER_DEVICE, HINT_PREFER_SYSTEM, HINT_PREFER_NONE } kind;
 };
 
-/* A list with hints, or an immediate one. */
+/* A list with hints, an immediate one, or one of a copy engine. */
 struct hinted_list {
     struct hinted_list *next;
     ze_command_list_handle_t handle;
-    bool immediate;
+    bool immediate, copy_only;
     struct hint *hints;
     size_t count, capacity;
+    void **kept; /* memory of NEO's that its commands use */
+    size_t kept_count;
 };
 
 static struct {
@@ -62,6 +68,9 @@ static void apply(const struct hint *hint)
         break;
     case HINT_PREFER_DEVICE:
         i915svm_advise_location(vm, hint->start, hint->length, I915SVM_LOCATION_DEVICE);
+        break;
+    case HINT_PREFER_SYSTEM:
+        i915svm_advise_location(vm, hint->start, hint->length, I915SVM_LOCATION_SYSTEM);
         break;
     case HINT_PREFER_NONE:
         i915svm_advise_location(vm, hint->start, hint->length, I915SVM_LOCATION_NONE);
@@ -118,6 +127,26 @@ static void apply_list(ze_command_list_handle_t handle)
     free(hints);
 }
 
+bool list_keep(ze_command_list_handle_t handle, void *memory)
+{
+    pthread_mutex_lock(&lists.lock);
+    struct hinted_list *list = get_locked(handle);
+    void **kept = list ? realloc(list->kept, (list->kept_count + 1) * sizeof(*kept)) : NULL;
+    if (kept) {
+        list->kept = kept;
+        list->kept[list->kept_count++] = memory;
+    }
+    pthread_mutex_unlock(&lists.lock);
+    return kept;
+}
+
+static void drop_kept(struct hinted_list *list)
+{
+    for (size_t i = 0; i < list->kept_count; i++)
+        layer.mem.pfnFree(memory_own_context(), list->kept[i]);
+    list->kept_count = 0;
+}
+
 static void forget_list(ze_command_list_handle_t handle, bool destroyed)
 {
     if (!atomic_load_explicit(&lists.count, memory_order_relaxed))
@@ -125,12 +154,15 @@ static void forget_list(ze_command_list_handle_t handle, bool destroyed)
     pthread_mutex_lock(&lists.lock);
     struct hinted_list **link = link_of(handle);
     struct hinted_list *list = *link;
-    if (list)
+    if (list) {
         list->count = 0;
+        drop_kept(list);
+    }
     if (list && destroyed) {
         *link = list->next;
         atomic_fetch_sub(&lists.count, 1);
         free(list->hints);
+        free(list->kept);
         free(list);
     }
     pthread_mutex_unlock(&lists.lock);
@@ -165,15 +197,23 @@ static ze_result_t ZE_APICALL append_advise(ze_command_list_handle_t list,
 {
     if (!layer.mirror || !list || !device || !pointer || !size || !is_ours(pointer, size))
         return layer.list.pfnAppendMemAdvise(list, device, pointer, size, advice);
-    if ((unsigned)advice > ZE_MEMORY_ADVICE_BIAS_UNCACHED)
-        return ZE_RESULT_ERROR_INVALID_ENUMERATION;
     struct hint hint = {.start = pointer, .length = size};
-    if (advice == ZE_MEMORY_ADVICE_SET_PREFERRED_LOCATION)
+    switch ((unsigned)advice) {
+    case ZE_MEMORY_ADVICE_SET_PREFERRED_LOCATION:
         hint.kind = HINT_PREFER_DEVICE;
-    else if (advice == ZE_MEMORY_ADVICE_CLEAR_PREFERRED_LOCATION)
+        break;
+    case ADVICE_SET_SYSTEM_MEMORY_PREFERRED_LOCATION:
+        hint.kind = HINT_PREFER_SYSTEM;
+        break;
+    case ZE_MEMORY_ADVICE_CLEAR_PREFERRED_LOCATION:
+    case ADVICE_CLEAR_SYSTEM_MEMORY_PREFERRED_LOCATION:
         hint.kind = HINT_PREFER_NONE;
-    else
-        return ZE_RESULT_SUCCESS; /* says nothing the kernel driver could use */
+        break;
+    default: /* the others say nothing the kernel driver could use */
+        return (unsigned)advice > ADVICE_CLEAR_SYSTEM_MEMORY_PREFERRED_LOCATION
+                   ? ZE_RESULT_ERROR_INVALID_ENUMERATION
+                   : ZE_RESULT_SUCCESS;
+    }
     return remember(list, &hint);
 }
 
@@ -198,14 +238,66 @@ static ze_result_t ZE_APICALL append_fill(ze_command_list_handle_t list, void *t
                                           events);
 }
 
+bool list_is_copy_only(ze_command_list_handle_t handle)
+{
+    if (!atomic_load_explicit(&lists.count, memory_order_relaxed))
+        return false;
+    pthread_mutex_lock(&lists.lock);
+    struct hinted_list *list = *link_of(handle);
+    bool copy_only = list && list->copy_only;
+    pthread_mutex_unlock(&lists.lock);
+    return copy_only;
+}
+
+struct plane {
+    char *start;
+    const ze_copy_region_t *region;
+    size_t row, slice;
+};
+
+static char *row_of(const struct plane *plane, uint32_t y, uint32_t z)
+{
+    return plane->start + (plane->region->originZ + z) * plane->slice +
+           (plane->region->originY + y) * plane->row + plane->region->originX;
+}
+
+/*
+ * For a copy engine NEO makes the offset into an allocation a coordinate of the region, which has
+ * 16 bits: too few for an offset into a window. So it is given single rows.
+ */
+static ze_result_t copy_rows(ze_command_list_handle_t list, const struct plane *to,
+                             const struct plane *from, ze_event_handle_t signal, uint32_t count,
+                             ze_event_handle_t *events)
+{
+    const uint32_t height = to->region->height ? to->region->height : 1;
+    const uint32_t depth = to->region->depth ? to->region->depth : 1;
+    ze_result_t result = ZE_RESULT_SUCCESS;
+    for (uint32_t z = 0; z < depth && result == ZE_RESULT_SUCCESS; z++)
+        for (uint32_t y = 0; y < height && result == ZE_RESULT_SUCCESS; y++) {
+            bool first = !z && !y, last = z == depth - 1 && y == height - 1;
+            result = layer.list.pfnAppendMemoryCopy(list, row_of(to, y, z), row_of(from, y, z),
+                                                    to->region->width, last ? signal : NULL,
+                                                    first ? count : 0, first ? events : NULL);
+        }
+    return result;
+}
+
 /* Only the first byte is asked for: NEO knows how far the region reaches. */
 static ze_result_t ZE_APICALL append_copy_region(
     ze_command_list_handle_t list, void *to, const ze_copy_region_t *to_region, uint32_t to_pitch,
     uint32_t to_slice, const void *from, const ze_copy_region_t *from_region, uint32_t from_pitch,
     uint32_t from_slice, ze_event_handle_t signal, uint32_t count, ze_event_handle_t *events)
 {
+    if (memory_is_misplaced(to) || memory_is_misplaced(from))
+        return ZE_RESULT_ERROR_INVALID_ARGUMENT;
     memory_prepare(to, 1);
     memory_prepare(from, 1);
+    if (to_region && from_region && list_is_copy_only(list) &&
+        (memory_in_window(to) || memory_in_window(from))) {
+        const struct plane target = {to, to_region, to_pitch, to_slice};
+        const struct plane source = {(char *)(uintptr_t)from, from_region, from_pitch, from_slice};
+        return copy_rows(list, &target, &source, signal, count, events);
+    }
     return layer.list.pfnAppendMemoryCopyRegion(list, to, to_region, to_pitch, to_slice, from,
                                                 from_region, from_pitch, from_slice, signal, count,
                                                 events);
@@ -223,19 +315,56 @@ static ze_result_t ZE_APICALL append_copy_from_context(ze_command_list_handle_t 
                                                      events);
 }
 
+static ze_result_t ZE_APICALL append_timestamp(ze_command_list_handle_t list, uint64_t *to,
+                                               ze_event_handle_t signal, uint32_t count,
+                                               ze_event_handle_t *events)
+{
+    memory_prepare(to, sizeof(*to));
+    return layer.list.pfnAppendWriteGlobalTimestamp(list, to, signal, count, events);
+}
+
+#define GROUPS_MAX 16 /* of command queues */
+
+static bool is_copy_group(ze_device_handle_t device, uint32_t ordinal)
+{
+    ze_command_queue_group_properties_t groups[GROUPS_MAX] = {0};
+    uint32_t count = GROUPS_MAX;
+    return layer.device.pfnGetCommandQueueGroupProperties(device, &count, groups) ==
+               ZE_RESULT_SUCCESS &&
+           ordinal < count && ordinal < GROUPS_MAX &&
+           !(groups[ordinal].flags & ZE_COMMAND_QUEUE_GROUP_PROPERTY_FLAG_COMPUTE);
+}
+
+static void note_list(ze_command_list_handle_t list, bool immediate, bool copy_only)
+{
+    pthread_mutex_lock(&lists.lock);
+    struct hinted_list *entry = get_locked(list);
+    if (entry) {
+        entry->immediate = immediate;
+        entry->copy_only = copy_only;
+    }
+    pthread_mutex_unlock(&lists.lock);
+}
+
 static ze_result_t ZE_APICALL create_immediate(ze_context_handle_t context,
                                                ze_device_handle_t device,
                                                const ze_command_queue_desc_t *desc,
                                                ze_command_list_handle_t *list)
 {
     ze_result_t result = layer.list.pfnCreateImmediate(context, device, desc, list);
-    if (result != ZE_RESULT_SUCCESS || !layer.mirror)
-        return result;
-    pthread_mutex_lock(&lists.lock);
-    struct hinted_list *entry = get_locked(*list);
-    if (entry)
-        entry->immediate = true;
-    pthread_mutex_unlock(&lists.lock);
+    if (result == ZE_RESULT_SUCCESS && layer.mirror)
+        note_list(*list, true, is_copy_group(device, desc->ordinal));
+    return result;
+}
+
+static ze_result_t ZE_APICALL create(ze_context_handle_t context, ze_device_handle_t device,
+                                     const ze_command_list_desc_t *desc,
+                                     ze_command_list_handle_t *list)
+{
+    ze_result_t result = layer.list.pfnCreate(context, device, desc, list);
+    if (result == ZE_RESULT_SUCCESS && layer.mirror &&
+        is_copy_group(device, desc->commandQueueGroupOrdinal))
+        note_list(*list, false, true);
     return result;
 }
 
@@ -266,6 +395,7 @@ static ze_result_t ZE_APICALL execute(ze_command_queue_handle_t queue, uint32_t 
 
 void list_install(ze_command_list_dditable_t *table)
 {
+    table->pfnCreate = create;
     table->pfnCreateImmediate = create_immediate;
     table->pfnDestroy = destroy;
     table->pfnReset = reset;
@@ -273,6 +403,10 @@ void list_install(ze_command_list_dditable_t *table)
     table->pfnAppendMemoryFill = append_fill;
     table->pfnAppendMemoryCopyRegion = append_copy_region;
     table->pfnAppendMemoryCopyFromContext = append_copy_from_context;
+    table->pfnAppendImageCopyToMemory = bounce_image_to_memory;
+    table->pfnAppendImageCopyFromMemory = bounce_image_from_memory;
+    table->pfnAppendWriteGlobalTimestamp = append_timestamp;
+    table->pfnAppendQueryKernelTimestamps = bounce_kernel_timestamps;
     table->pfnAppendMemoryPrefetch = append_prefetch;
     table->pfnAppendMemAdvise = append_advise;
 }
@@ -280,4 +414,5 @@ void list_install(ze_command_list_dditable_t *table)
 void queue_install(ze_command_queue_dditable_t *table)
 {
     table->pfnExecuteCommandLists = execute;
+    deferred_install(table);
 }

@@ -80,4 +80,7 @@ DEFINE_TABLE(zeGetContextProcAddrTable, ze_context_dditable_t, context, residenc
 DEFINE_TABLE(zeGetCommandQueueProcAddrTable, ze_command_queue_dditable_t, queue, queue_install)
 DEFINE_TABLE(zeGetCommandListProcAddrTable, ze_command_list_dditable_t, list, list_install)
 DEFINE_TABLE(zeGetKernelProcAddrTable, ze_kernel_dditable_t, kernel, kernel_install)
+DEFINE_TABLE(zeGetFenceProcAddrTable, ze_fence_dditable_t, fence, fence_install)
+DEFINE_TABLE(zeGetEventProcAddrTable, ze_event_dditable_t, event, event_install)
+DEFINE_TABLE(zeGetImageProcAddrTable, ze_image_dditable_t, image, image_install)
 DEFINE_TABLE(zeGetMemProcAddrTable, ze_mem_dditable_t, mem, memory_install)

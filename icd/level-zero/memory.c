@@ -8,13 +8,11 @@
 
 #include "layer.h"
 #include "mapping.h"
-#include "storage.h"
 
 /* zex_memory.h: *pointer of zeMemAllocHost is then an input, existing memory. */
 #define ZEX_HOST_MEM_ALLOC_FLAG_USE_HOST_PTR (1u << 30)
 
-#define ALIGNMENT_MAX ((size_t)2 << 20)
-#define OUR_ID        ((uint64_t)1 << 63) /* NEO counts its own from 0 */
+#define OUR_ID ((uint64_t)1 << 63) /* NEO counts its own from 0 */
 #define KNOWN_HOST_FLAGS                                                         \
     (ZE_HOST_MEM_ALLOC_FLAG_BIAS_CACHED | ZE_HOST_MEM_ALLOC_FLAG_BIAS_UNCACHED | \
      ZE_HOST_MEM_ALLOC_FLAG_BIAS_WRITE_COMBINED | ZE_HOST_MEM_ALLOC_FLAG_BIAS_INITIAL_PLACEMENT)
@@ -27,7 +25,7 @@ static struct ranges allocations = RANGES_INIT;
 /* ---- windows --------------------------------------------------------------------------------- */
 
 /* NEO knows memory per driver, whatever the context: windows live in one of our own. */
-static ze_context_handle_t window_context(void)
+ze_context_handle_t memory_own_context(void)
 {
     static ze_context_handle_t context;
     ze_driver_handle_t driver;
@@ -41,7 +39,7 @@ static ze_context_handle_t window_context(void)
 static bool import_window(void *owner, void *start, size_t length)
 {
     (void)owner;
-    ze_context_handle_t context = window_context();
+    ze_context_handle_t context = memory_own_context();
     ze_relaxed_allocation_limits_exp_desc_t relaxed = {
         .stype = ZE_STRUCTURE_TYPE_RELAXED_ALLOCATION_LIMITS_EXP_DESC,
         .flags = ZE_RELAXED_ALLOCATION_LIMITS_EXP_FLAG_MAX_SIZE};
@@ -98,29 +96,29 @@ static ze_result_t check_alloc(const ze_context_handle_t context, size_t size, s
     *pointer = NULL;
     if (!size)
         return ZE_RESULT_ERROR_UNSUPPORTED_SIZE;
-    if ((alignment & (alignment - 1)) || alignment > ALIGNMENT_MAX)
+    if ((alignment & (alignment - 1)) || alignment > I915SVM_ALIGNMENT_MAX)
         return ZE_RESULT_ERROR_UNSUPPORTED_ALIGNMENT;
     return ZE_RESULT_SUCCESS;
 }
 
 static ze_result_t allocate(struct range *range, size_t alignment, void **pointer)
 {
-    size_t length = storage_length(range->length);
+    void *map;
     if (!spaces_enable(&layer.spaces))
         return ZE_RESULT_ERROR_DEVICE_LOST;
-    void *map = storage_map(length, alignment);
-    if (!map)
+    if (spaces_alloc(&layer.spaces, range->length, alignment, &map))
         return ZE_RESULT_ERROR_OUT_OF_HOST_MEMORY;
     range->start = (uintptr_t)map;
     if (!ranges_insert(&allocations, range)) {
-        storage_unmap(map, length);
+        spaces_free(&layer.spaces, map);
         return ZE_RESULT_ERROR_OUT_OF_HOST_MEMORY;
     }
     *pointer = map;
     return ZE_RESULT_SUCCESS;
 }
 
-/* A size above the device's limit needs the relaxed-limits descriptor, as with NEO. */
+/* A size above the device's limit needs the relaxed-limits descriptor, as with NEO; of memory for
+ * no device in particular, the first one's. */
 static bool is_relaxed(const void *chain)
 {
     for (const ze_base_desc_t *desc = chain; desc; desc = desc->pNext)
@@ -130,9 +128,21 @@ static bool is_relaxed(const void *chain)
     return false;
 }
 
+static ze_device_handle_t first_device(void)
+{
+    uint32_t count = 1;
+    ze_driver_handle_t driver;
+    ze_device_handle_t device = NULL;
+    if (layer.driver.pfnGet(&count, &driver) == ZE_RESULT_SUCCESS && count)
+        layer.device.pfnGet(driver, &count, &device);
+    return device;
+}
+
 static bool is_too_large(ze_device_handle_t device, size_t size)
 {
     ze_device_properties_t properties = {.stype = ZE_STRUCTURE_TYPE_DEVICE_PROPERTIES};
+    if (!device)
+        device = first_device();
     return device && layer.device.pfnGetProperties(device, &properties) == ZE_RESULT_SUCCESS &&
            size > properties.maxMemAllocSize;
 }
@@ -179,6 +189,8 @@ static ze_result_t ZE_APICALL alloc_host(ze_context_handle_t context,
     ze_result_t result = check_alloc(context, size, alignment, pointer);
     if (result != ZE_RESULT_SUCCESS)
         return result;
+    if (!is_relaxed(desc->pNext) && is_too_large(NULL, size))
+        return ZE_RESULT_ERROR_UNSUPPORTED_SIZE;
     struct range range = {.length = size, .owner = context, .kind = ZE_MEMORY_TYPE_HOST};
     result = allocate(&range, alignment, pointer);
     if (result == ZE_RESULT_SUCCESS)
@@ -192,8 +204,14 @@ static bool free_ours(ze_context_handle_t context, void *pointer)
     struct range range;
     if (!ranges_take(&allocations, (uintptr_t)pointer, context, &range))
         return false;
-    storage_unmap(pointer, storage_length(range.length));
+    spaces_free(&layer.spaces, pointer);
     return true;
+}
+
+static bool defer_ours(ze_context_handle_t context, void *pointer)
+{
+    struct range range;
+    return ranges_take(&allocations, (uintptr_t)pointer, context, &range) && deferred_add(&range);
 }
 
 static ze_result_t ZE_APICALL mem_free(ze_context_handle_t context, void *pointer)
@@ -208,7 +226,18 @@ static ze_result_t ZE_APICALL mem_free(ze_context_handle_t context, void *pointe
 static ze_result_t ZE_APICALL mem_free_ext(ze_context_handle_t context,
                                            const ze_memory_free_ext_desc_t *desc, void *pointer)
 {
-    if (context && pointer && desc && free_ours(context, pointer))
+    const ze_driver_memory_free_policy_ext_flags_t known =
+        ZE_DRIVER_MEMORY_FREE_POLICY_EXT_FLAG_BLOCKING_FREE |
+        ZE_DRIVER_MEMORY_FREE_POLICY_EXT_FLAG_DEFER_FREE;
+    struct range range;
+    bool ours = context && pointer && desc && memory_find(pointer, &range) &&
+                range.start == (uintptr_t)pointer && range.owner == context;
+    if (ours && (desc->freePolicy & ~known))
+        return ZE_RESULT_ERROR_INVALID_ENUMERATION;
+    if (ours && (desc->freePolicy & ZE_DRIVER_MEMORY_FREE_POLICY_EXT_FLAG_DEFER_FREE))
+        return defer_ours(context, pointer) ? ZE_RESULT_SUCCESS
+                                            : ZE_RESULT_ERROR_OUT_OF_HOST_MEMORY;
+    if (ours && free_ours(context, pointer))
         return ZE_RESULT_SUCCESS;
     if (memory_in_window(pointer))
         return ZE_RESULT_ERROR_INVALID_ARGUMENT;
@@ -306,7 +335,9 @@ static ze_result_t ZE_APICALL destroy_context(ze_context_handle_t context)
 {
     struct range range;
     while (context && ranges_take_owned(&allocations, context, &range))
-        storage_unmap((void *)range.start, storage_length(range.length));
+        spaces_free(&layer.spaces, (void *)range.start);
+    if (context)
+        deferred_release(context);
     return layer.context.pfnDestroy(context);
 }
 

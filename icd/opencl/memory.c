@@ -7,10 +7,10 @@
  * gives fine-grain buffers in system memory.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "layer.h"
 #include "mapping.h"
-#include "storage.h"
 
 /* Not in the public headers: the property by which NEO is told of existing memory
  * (opencl/extensions/public/cl_ext_private.h). */
@@ -73,8 +73,10 @@ static struct windows *windows_of(cl_context context, bool make)
     return windows;
 }
 
-static bool make_reachable(const struct memory_request *request, void *map, size_t length)
+static bool make_reachable(const struct memory_request *request, void *map)
 {
+    /* Whole pages, as they are allocated. */
+    const size_t mask = (size_t)sysconf(_SC_PAGESIZE) - 1, length = (request->size + mask) & ~mask;
     if (!layer.mirror)
         return import_host(request->context, map, length);
     i915svm_vm *vm = spaces_vm(&layer.spaces);
@@ -88,19 +90,24 @@ static bool make_reachable(const struct memory_request *request, void *map, size
     return true;
 }
 
-static void unmap_storage(const struct range *range)
+static void release(const struct range *range)
 {
     if (!layer.mirror)
         layer.usm.free(range->owner, (void *)range->start);
-    storage_unmap((void *)range->start, storage_length(range->length));
+    spaces_free(&layer.spaces, (void *)range->start);
+}
+
+static cl_int from_result(i915svm_result result)
+{
+    return result == I915SVM_ERROR_OUT_OF_HOST_MEMORY ? CL_OUT_OF_HOST_MEMORY : CL_OUT_OF_RESOURCES;
 }
 
 void *memory_alloc(const struct memory_request *request, cl_int *error)
 {
-    *error = CL_OUT_OF_HOST_MEMORY;
-    size_t length = storage_length(request->size);
-    void *map = storage_map(length, request->alignment);
-    if (!map)
+    void *map;
+    i915svm_result result = spaces_alloc(&layer.spaces, request->size, request->alignment, &map);
+    *error = from_result(result);
+    if (result)
         return NULL;
     struct range range = {.start = (uintptr_t)map,
                           .length = request->size,
@@ -108,13 +115,14 @@ void *memory_alloc(const struct memory_request *request, cl_int *error)
                           .device = request->device,
                           .kind = request->kind,
                           .flags = (uint32_t)request->flags};
-    if (!make_reachable(request, map, length)) {
+    if (!make_reachable(request, map)) {
         *error = CL_OUT_OF_RESOURCES;
-        storage_unmap(map, length);
+        spaces_free(&layer.spaces, map);
         return NULL;
     }
     if (!ranges_insert(&allocations, &range)) {
-        unmap_storage(&range);
+        *error = CL_OUT_OF_HOST_MEMORY;
+        release(&range);
         return NULL;
     }
     *error = CL_SUCCESS;
@@ -126,7 +134,7 @@ bool memory_free(cl_context context, void *pointer)
     struct range range;
     if (!ranges_take(&allocations, (uintptr_t)pointer, context, &range))
         return false;
-    unmap_storage(&range);
+    release(&range);
     return true;
 }
 
@@ -156,7 +164,7 @@ void CL_CALLBACK memory_drop_context(cl_context context, void *unused)
     struct range range;
     (void)unused;
     while (ranges_take_owned(&allocations, context, &range))
-        storage_unmap((void *)range.start, storage_length(range.length));
+        spaces_free(&layer.spaces, (void *)range.start);
     drop_windows(context);
 }
 

@@ -48,12 +48,17 @@ static cl_device_svm_capabilities svm_capabilities(cl_device_id device)
     return caps;
 }
 
+/* Atomics of the device alone are as NEO has them for host memory, which is in the system, too. */
 static cl_device_unified_shared_memory_capabilities_intel shared_capabilities(cl_device_id device)
 {
     struct space *space = space_of(device);
     if (!space || !layer.mirror || !(space->caps.flags & I915SVM_CAP_MIRROR))
         return 0;
-    cl_device_unified_shared_memory_capabilities_intel caps =
+    cl_device_unified_shared_memory_capabilities_intel caps = 0;
+    layer.next.clGetDeviceInfo(device, CL_DEVICE_HOST_MEM_CAPABILITIES_INTEL, sizeof(caps), &caps,
+                               NULL);
+    caps &= CL_UNIFIED_SHARED_MEMORY_ATOMIC_ACCESS_INTEL;
+    caps |=
         CL_UNIFIED_SHARED_MEMORY_ACCESS_INTEL | CL_UNIFIED_SHARED_MEMORY_CONCURRENT_ACCESS_INTEL;
     if (space->caps.link_atomics)
         caps |= CL_UNIFIED_SHARED_MEMORY_ATOMIC_ACCESS_INTEL |
@@ -72,6 +77,7 @@ static cl_int CL_API_CALL get_device_info(cl_device_id device, cl_device_info na
     case CL_DEVICE_SVM_CAPABILITIES:
         bits = svm_capabilities(device);
         break;
+    case CL_DEVICE_HOST_MEM_CAPABILITIES_INTEL:
     case CL_DEVICE_SINGLE_DEVICE_SHARED_MEM_CAPABILITIES_INTEL:
     case CL_DEVICE_SHARED_SYSTEM_MEM_CAPABILITIES_INTEL:
         if (!layer.mirror)

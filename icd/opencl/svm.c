@@ -6,8 +6,7 @@
 #include "layer.h"
 #include "mapping.h"
 
-#define ALIGNMENT_MAX ((size_t)2 << 20)
-#define PATTERN_MAX   128
+#define PATTERN_MAX 128
 
 cl_context queue_context(cl_command_queue queue)
 {
@@ -31,7 +30,7 @@ static bool alloc_is_valid(cl_context context, cl_svm_mem_flags flags, size_t si
     if ((flags & fine) && !(have & CL_DEVICE_SVM_FINE_GRAIN_BUFFER))
         return false;
     return size && size <= query_max_alloc(context) && !(alignment & (alignment - 1)) &&
-           alignment <= ALIGNMENT_MAX;
+           alignment <= I915SVM_ALIGNMENT_MAX;
 }
 
 static void *CL_API_CALL svm_alloc(cl_context context, cl_svm_mem_flags flags, size_t size,

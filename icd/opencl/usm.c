@@ -4,8 +4,6 @@
 
 #include "layer.h"
 
-#define ALIGNMENT_MAX ((size_t)2 << 20)
-
 struct properties {
     cl_mem_alloc_flags_intel flags;
     bool valid;
@@ -55,7 +53,8 @@ static cl_int check_alloc(const struct memory_request *request, bool properties_
         return CL_INVALID_DEVICE;
     if (!properties_valid)
         return CL_INVALID_PROPERTY;
-    if ((request->alignment & (request->alignment - 1)) || request->alignment > ALIGNMENT_MAX)
+    if ((request->alignment & (request->alignment - 1)) ||
+        request->alignment > I915SVM_ALIGNMENT_MAX)
         return CL_INVALID_VALUE;
     return request->size && request->size <= query_max_alloc(request->context)
                ? CL_SUCCESS
@@ -240,8 +239,28 @@ static cl_int CL_API_CALL enqueue_migrate(cl_command_queue queue, const void *po
 enum advice {
     ADVICE_SET_PREFERRED_LOCATION = 2,
     ADVICE_CLEAR_PREFERRED_LOCATION = 3,
-    ADVICE_COUNT = 8,
+    ADVICE_SET_SYSTEM_MEMORY_PREFERRED_LOCATION = 8,
+    ADVICE_CLEAR_SYSTEM_MEMORY_PREFERRED_LOCATION = 9,
+    ADVICE_COUNT,
 };
+
+static void advise(i915svm_vm *vm, const void *pointer, size_t size, cl_mem_advice_intel advice)
+{
+    switch (advice) {
+    case ADVICE_SET_PREFERRED_LOCATION:
+        i915svm_advise_location(vm, pointer, size, I915SVM_LOCATION_DEVICE);
+        break;
+    case ADVICE_SET_SYSTEM_MEMORY_PREFERRED_LOCATION:
+        i915svm_advise_location(vm, pointer, size, I915SVM_LOCATION_SYSTEM);
+        break;
+    case ADVICE_CLEAR_PREFERRED_LOCATION:
+    case ADVICE_CLEAR_SYSTEM_MEMORY_PREFERRED_LOCATION:
+        i915svm_advise_location(vm, pointer, size, I915SVM_LOCATION_NONE);
+        break;
+    default:
+        break;
+    }
+}
 
 static cl_int CL_API_CALL enqueue_advise(cl_command_queue queue, const void *pointer, size_t size,
                                          cl_mem_advice_intel advice, cl_uint count,
@@ -254,11 +273,8 @@ static cl_int CL_API_CALL enqueue_advise(cl_command_queue queue, const void *poi
     if (!pointer || !size || advice >= ADVICE_COUNT)
         return CL_INVALID_VALUE;
     i915svm_vm *vm = spaces_vm(&layer.spaces);
-    if (vm &&
-        (advice == ADVICE_SET_PREFERRED_LOCATION || advice == ADVICE_CLEAR_PREFERRED_LOCATION))
-        i915svm_advise_location(vm, pointer, size,
-                                advice == ADVICE_SET_PREFERRED_LOCATION ? I915SVM_LOCATION_DEVICE
-                                                                        : I915SVM_LOCATION_NONE);
+    if (vm)
+        advise(vm, pointer, size, advice);
     struct wait_list wait = {count, events};
     return events_marker(queue, wait, CL_COMMAND_MEMADVISE_INTEL, CL_FALSE, event);
 }

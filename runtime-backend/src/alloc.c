@@ -10,7 +10,7 @@
 
 #include "internal.h"
 
-#define ALIGNMENT_MAX ((size_t)2 << 20) /* a large page: nothing is gained beyond */
+#define LARGE_PAGE ((size_t)2 << 20)
 
 static void close_handle(i915svm_vm *vm, uint32_t handle)
 {
@@ -34,10 +34,13 @@ void svm_release_block(i915svm_vm *vm, const struct svm_block *block)
     close_handle(vm, block->handle);
 }
 
-/* Address space of our own with the alignment asked for. */
+/* Address space of our own with the alignment asked for. Whole large pages can be migrated and
+ * mapped as such. */
 static void *reserve(size_t length, size_t alignment, int protection)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (length >= LARGE_PAGE && alignment < LARGE_PAGE)
+        alignment = LARGE_PAGE;
     size_t slack = alignment > page ? alignment - page : 0;
     if (length > SIZE_MAX - slack)
         return MAP_FAILED;
@@ -140,7 +143,7 @@ static i915svm_result check_alloc(const i915svm_vm *vm, const i915svm_alloc_info
 {
     if (!vm || !info || !pointer || !info->size ||
         (info->kind != I915SVM_KIND_SYSTEM && info->kind != I915SVM_KIND_RUNTIME) ||
-        (info->alignment & (info->alignment - 1)) || info->alignment > ALIGNMENT_MAX ||
+        (info->alignment & (info->alignment - 1)) || info->alignment > I915SVM_ALIGNMENT_MAX ||
         info->location > I915SVM_LOCATION_NONE)
         return svm_fail(I915SVM_ERROR_INVALID_ARGUMENT, 0);
     return svm_forked(vm->device) ? svm_fail(I915SVM_ERROR_FORKED, 0) : I915SVM_OK;

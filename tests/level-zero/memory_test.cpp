@@ -32,6 +32,7 @@ TEST_F(OnSvm, SystemMemoryIsShared)
          {access.sharedSystemAllocCapabilities, access.sharedSingleDeviceAllocCapabilities}) {
         EXPECT_TRUE(flags & ZE_MEMORY_ACCESS_CAP_FLAG_RW);
         EXPECT_TRUE(flags & ZE_MEMORY_ACCESS_CAP_FLAG_CONCURRENT);
+        EXPECT_TRUE(flags & ZE_MEMORY_ACCESS_CAP_FLAG_ATOMIC); /* of the device alone */
     }
     i915svm_device *device;
     i915svm_capabilities link{};
@@ -46,7 +47,7 @@ TEST_F(OnSvm, SystemMemoryIsShared)
 TEST_F(OnSvm, AllocKeepsSizeAndAlignment)
 {
     for (size_t size : {1ul, 4096ul, 5000ul, 3ul << 20})
-        for (size_t alignment : {0ul, 64ul, 4096ul, 65536ul, 2ul << 20}) {
+        for (size_t alignment : {0ul, 1ul, 64ul, 4096ul, 65536ul, 2ul << 20, 8ul << 20}) {
             void *shared = nullptr, *host = nullptr;
             ASSERT_EQ(alloc_shared(size, &shared, alignment), ZE_RESULT_SUCCESS);
             ASSERT_EQ(alloc_host(size, &host, alignment), ZE_RESULT_SUCCESS);
@@ -64,7 +65,8 @@ TEST_F(OnSvm, AllocErrors)
     EXPECT_EQ(alloc_shared(0, &p), ZE_RESULT_ERROR_UNSUPPORTED_SIZE);
     EXPECT_EQ(p, nullptr);
     EXPECT_EQ(alloc_shared(64, &p, 3), ZE_RESULT_ERROR_UNSUPPORTED_ALIGNMENT);
-    EXPECT_EQ(alloc_shared(64, &p, 4 << 20), ZE_RESULT_ERROR_UNSUPPORTED_ALIGNMENT);
+    EXPECT_EQ(alloc_shared(64, &p, 2ul << 30), ZE_RESULT_ERROR_UNSUPPORTED_ALIGNMENT);
+    EXPECT_EQ(alloc_host(size_t(1) << 46, &p), ZE_RESULT_ERROR_UNSUPPORTED_SIZE);
     EXPECT_EQ(alloc_shared(size_t(1) << 46, &p), ZE_RESULT_ERROR_UNSUPPORTED_SIZE);
     EXPECT_EQ(alloc_shared(64, &p, 0, 1u << 30), ZE_RESULT_ERROR_INVALID_ENUMERATION);
     EXPECT_EQ(alloc_shared(64, nullptr), ZE_RESULT_ERROR_INVALID_NULL_POINTER);

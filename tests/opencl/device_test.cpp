@@ -21,12 +21,17 @@ TEST_F(OnSvm, SvmCapabilitiesAreTruthful)
 
 TEST_F(OnSvm, SharedSystemMemoryIsAccessible)
 {
-    cl_device_unified_shared_memory_capabilities_intel caps = 0;
-    ASSERT_EQ(clGetDeviceInfo(cl().device, CL_DEVICE_SHARED_SYSTEM_MEM_CAPABILITIES_INTEL,
-                              sizeof(caps), &caps, nullptr),
-              CL_SUCCESS);
-    EXPECT_TRUE(caps & CL_UNIFIED_SHARED_MEMORY_ACCESS_INTEL);
-    EXPECT_TRUE(caps & CL_UNIFIED_SHARED_MEMORY_CONCURRENT_ACCESS_INTEL);
+    for (cl_device_info name : {CL_DEVICE_SHARED_SYSTEM_MEM_CAPABILITIES_INTEL,
+                                CL_DEVICE_SINGLE_DEVICE_SHARED_MEM_CAPABILITIES_INTEL,
+                                CL_DEVICE_HOST_MEM_CAPABILITIES_INTEL}) {
+        cl_device_unified_shared_memory_capabilities_intel caps = 0;
+        ASSERT_EQ(clGetDeviceInfo(cl().device, name, sizeof(caps), &caps, nullptr), CL_SUCCESS);
+        EXPECT_TRUE(caps & CL_UNIFIED_SHARED_MEMORY_ACCESS_INTEL);
+        EXPECT_TRUE(caps & CL_UNIFIED_SHARED_MEMORY_CONCURRENT_ACCESS_INTEL);
+        EXPECT_TRUE(caps & CL_UNIFIED_SHARED_MEMORY_ATOMIC_ACCESS_INTEL); /* of the device alone */
+        EXPECT_EQ(static_cast<bool>(caps & CL_UNIFIED_SHARED_MEMORY_CONCURRENT_ATOMIC_ACCESS_INTEL),
+                  static_cast<bool>(cl().svm & CL_DEVICE_SVM_ATOMICS));
+    }
 }
 
 TEST_F(OnAnyKernel, DeviceInfoChecksTheSizeAsNeoDoes)

@@ -39,7 +39,7 @@ TEST_F(WithSvm, AllocRefusesNonsense)
     EXPECT_EQ(i915svm_alloc(vm, &info, nullptr), I915SVM_ERROR_INVALID_ARGUMENT);
     info.alignment = 3000;
     EXPECT_EQ(i915svm_alloc(vm, &info, &pointer), I915SVM_ERROR_INVALID_ARGUMENT);
-    info.alignment = 4 * MiB;
+    info.alignment = 2 * I915SVM_ALIGNMENT_MAX;
     EXPECT_EQ(i915svm_alloc(vm, &info, &pointer), I915SVM_ERROR_INVALID_ARGUMENT);
     info.alignment = 0;
     info.size = SIZE_MAX;
@@ -50,7 +50,7 @@ TEST_F(WithSvm, AllocRefusesNonsense)
 
 TEST_F(WithSvm, AllocKeepsAlignment)
 {
-    for (size_t alignment : {size_t(0), size_t(1), 4 * KiB, 64 * KiB, 2 * MiB}) {
+    for (size_t alignment : {size_t(0), size_t(1), 4 * KiB, 64 * KiB, 2 * MiB, 8 * MiB}) {
         void *pointer = must_alloc(vm, 10000, alignment);
         ASSERT_NE(pointer, nullptr);
         EXPECT_EQ(address_of(pointer) % (alignment ? alignment : kPage), 0u);

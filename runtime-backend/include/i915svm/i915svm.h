@@ -124,9 +124,12 @@ typedef enum i915svm_kind {
     I915SVM_KIND_RUNTIME,    /* a buffer object mapped for CPU and GPU at one address */
 } i915svm_kind;
 
+#define I915SVM_ALIGNMENT_MAX ((size_t)1 << 30)
+
 typedef struct i915svm_alloc_info {
     size_t size;
-    size_t alignment; /* 0, or a power of two up to 2 MiB; at least a page is kept */
+    size_t alignment; /* 0, or a power of two up to I915SVM_ALIGNMENT_MAX; at least a page is kept,
+                       * for 2 MiB and more a large page */
     i915svm_kind kind;
     i915svm_location location; /* where it starts */
 } i915svm_alloc_info;

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/* Every other command that reads or writes memory, on each kind of memory and list. */
+#include "ze.hpp"
+
+#include <cstring>
+#include <thread>
+
+namespace
+{
+enum class Engine { Compute, ComputeAtOnce, Copy };
+
+/* A list of one of the engines: regular, or immediate and synchronous. */
+class AnyList
+{
+  public:
+    explicit AnyList(Engine engine) : immediate_(engine == Engine::ComputeAtOnce)
+    {
+        ze_command_queue_desc_t queue{};
+        queue.stype = ZE_STRUCTURE_TYPE_COMMAND_QUEUE_DESC;
+        queue.mode = ZE_COMMAND_QUEUE_MODE_SYNCHRONOUS;
+        queue.ordinal = engine == Engine::Copy ? copy_ordinal() : 0;
+        ze_command_list_desc_t list{};
+        list.stype = ZE_STRUCTURE_TYPE_COMMAND_LIST_DESC;
+        list.commandQueueGroupOrdinal = queue.ordinal;
+        if (immediate_) {
+            EXPECT_EQ(zeCommandListCreateImmediate(ze().context, ze().device, &queue, &list_),
+                      ZE_RESULT_SUCCESS);
+            return;
+        }
+        EXPECT_EQ(zeCommandQueueCreate(ze().context, ze().device, &queue, &queue_),
+                  ZE_RESULT_SUCCESS);
+        EXPECT_EQ(zeCommandListCreate(ze().context, ze().device, &list, &list_), ZE_RESULT_SUCCESS);
+    }
+    ~AnyList()
+    {
+        zeCommandListDestroy(list_);
+        if (queue_)
+            zeCommandQueueDestroy(queue_);
+    }
+    operator ze_command_list_handle_t() const
+    {
+        return list_;
+    }
+    void run()
+    {
+        if (immediate_)
+            return;
+        ASSERT_EQ(zeCommandListClose(list_), ZE_RESULT_SUCCESS);
+        ASSERT_EQ(zeCommandQueueExecuteCommandLists(queue_, 1, &list_, nullptr), ZE_RESULT_SUCCESS);
+        ASSERT_EQ(zeCommandQueueSynchronize(queue_, UINT64_MAX), ZE_RESULT_SUCCESS);
+    }
+
+  private:
+    static uint32_t copy_ordinal()
+    {
+        ze_command_queue_group_properties_t groups[8]{};
+        uint32_t count = 8;
+        zeDeviceGetCommandQueueGroupProperties(ze().device, &count, groups);
+        for (uint32_t i = 0; i < count; i++)
+            if (!(groups[i].flags & ZE_COMMAND_QUEUE_GROUP_PROPERTY_FLAG_COMPUTE))
+                return i;
+        ADD_FAILURE() << "no copy engine";
+        return 0;
+    }
+
+    bool immediate_;
+    ze_command_queue_handle_t queue_ = nullptr;
+    ze_command_list_handle_t list_ = nullptr;
+};
+
+/* One event, seen by the host. */
+class Event
+{
+  public:
+    explicit Event(bool timestamp = false)
+    {
+        ze_event_pool_desc_t pool{};
+        pool.stype = ZE_STRUCTURE_TYPE_EVENT_POOL_DESC;
+        pool.flags = ZE_EVENT_POOL_FLAG_HOST_VISIBLE;
+        if (timestamp)
+            pool.flags |= ZE_EVENT_POOL_FLAG_KERNEL_TIMESTAMP;
+        pool.count = 1;
+        EXPECT_EQ(zeEventPoolCreate(ze().context, &pool, 1, &ze().device, &pool_),
+                  ZE_RESULT_SUCCESS);
+        ze_event_desc_t event{};
+        event.stype = ZE_STRUCTURE_TYPE_EVENT_DESC;
+        event.signal = event.wait = ZE_EVENT_SCOPE_FLAG_HOST;
+        EXPECT_EQ(zeEventCreate(pool_, &event, &event_), ZE_RESULT_SUCCESS);
+    }
+    ~Event()
+    {
+        zeEventDestroy(event_);
+        zeEventPoolDestroy(pool_);
+    }
+    ze_event_handle_t handle()
+    {
+        return event_;
+    }
+    ze_event_handle_t *list()
+    {
+        return &event_;
+    }
+
+  private:
+    ze_event_pool_handle_t pool_ = nullptr;
+    ze_event_handle_t event_ = nullptr;
+};
+
+using Case = std::tuple<Kind, Engine>;
+
+class Transfer : public OnSvm, public ::testing::WithParamInterface<Case>
+{
+  protected:
+    static constexpr size_t kSize = 32768;
+
+    void SetUp() override
+    {
+        OnSvm::SetUp();
+        if (IsSkipped())
+            return;
+        engine = std::get<1>(GetParam());
+        memory = make(std::get<0>(GetParam()), kSize);
+        bytes = static_cast<unsigned char *>(memory.get());
+        memset(bytes, 0, kSize);
+    }
+
+    Engine engine = Engine::Compute;
+    Memory memory;
+    unsigned char *bytes = nullptr;
+};
+
+std::string case_name(const ::testing::TestParamInfo<Case> &info)
+{
+    static const char *const engines[] = {"Compute", "ComputeAtOnce", "Copy"};
+    return std::string(name_of(std::get<0>(info.param))) +
+           engines[static_cast<int>(std::get<1>(info.param))];
+}
+} // namespace
+
+INSTANTIATE_TEST_SUITE_P(
+    Memory, Transfer,
+    ::testing::Combine(::testing::Values(Kind::Malloc, Kind::Static, Kind::Shared, Kind::Host),
+                       ::testing::Values(Engine::Compute, Engine::ComputeAtOnce, Engine::Copy)),
+    case_name);
+
+TEST_P(Transfer, FillAndCopyWithEvents)
+{
+    Memory heap = make(Kind::Malloc, kSize);
+    auto *other = static_cast<unsigned char *>(heap.get());
+    memset(other, 0, kSize);
+    Event filled, copied;
+    const unsigned char pattern = 0x5a;
+    AnyList list(engine);
+    ASSERT_EQ(zeCommandListAppendMemoryFill(list, bytes + 16, &pattern, 1, 4096, filled.handle(), 0,
+                                            nullptr),
+              ZE_RESULT_SUCCESS);
+    ASSERT_EQ(zeCommandListAppendMemoryCopy(list, other + 3, bytes, 8192, copied.handle(), 1,
+                                            filled.list()),
+              ZE_RESULT_SUCCESS);
+    list.run();
+    EXPECT_EQ(zeEventHostSynchronize(copied.handle(), UINT64_MAX), ZE_RESULT_SUCCESS);
+    EXPECT_EQ(zeEventQueryStatus(filled.handle()), ZE_RESULT_SUCCESS);
+    for (size_t i = 0; i < 8192; i++)
+        ASSERT_EQ(other[i + 3], i >= 16 && i < 16 + 4096 ? pattern : 0) << i;
+    EXPECT_EQ(other[2], 0);
+}
+
+TEST_P(Transfer, CopyOfARegion)
+{
+    Memory heap = make(Kind::Malloc, kSize);
+    auto *other = static_cast<unsigned char *>(heap.get());
+    for (size_t i = 0; i < kSize; i++)
+        other[i] = static_cast<unsigned char>(i * 7 + i / 256);
+    const ze_copy_region_t from{8, 4, 0, 40, 10, 1}, to{16, 20, 0, 40, 10, 1};
+    AnyList list(engine);
+    ASSERT_EQ(zeCommandListAppendMemoryCopyRegion(list, bytes, &to, 128, 0, other, &from, 256, 0,
+                                                  nullptr, 0, nullptr),
+              ZE_RESULT_SUCCESS);
+    list.run();
+    for (size_t y = 0; y < 10; y++)
+        for (size_t x = 0; x < 40; x++)
+            ASSERT_EQ(bytes[(20 + y) * 128 + 16 + x], other[(4 + y) * 256 + 8 + x])
+                << x << " " << y;
+    EXPECT_EQ(bytes[20 * 128 + 15], 0);
+    EXPECT_EQ(bytes[20 * 128 + 56], 0);
+}
+
+TEST_P(Transfer, ImageThereAndBack)
+{
+    ze_image_desc_t desc{};
+    desc.stype = ZE_STRUCTURE_TYPE_IMAGE_DESC;
+    desc.type = ZE_IMAGE_TYPE_2D;
+    desc.format.layout = ZE_IMAGE_FORMAT_LAYOUT_32;
+    desc.format.type = ZE_IMAGE_FORMAT_TYPE_UINT;
+    desc.width = 64;
+    desc.height = 32;
+    desc.depth = 1;
+    ze_image_handle_t image;
+    ASSERT_EQ(zeImageCreate(ze().context, ze().device, &desc, &image), ZE_RESULT_SUCCESS);
+    constexpr size_t size = 64 * 32 * 4;
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = static_cast<unsigned char>(i * 11);
+    AnyList there(engine), back(engine);
+    ASSERT_EQ(
+        zeCommandListAppendImageCopyFromMemory(there, image, bytes, nullptr, nullptr, 0, nullptr),
+        ZE_RESULT_SUCCESS);
+    there.run();
+    ASSERT_EQ(zeCommandListAppendImageCopyToMemory(back, bytes + size, image, nullptr, nullptr, 0,
+                                                   nullptr),
+              ZE_RESULT_SUCCESS);
+    back.run();
+    EXPECT_EQ(memcmp(bytes, bytes + size, size), 0);
+    EXPECT_EQ(zeImageDestroy(image), ZE_RESULT_SUCCESS);
+}
+
+TEST_P(Transfer, TimestampsAreWritten)
+{
+    auto *stamps = reinterpret_cast<uint64_t *>(bytes);
+    AnyList list(engine);
+    ASSERT_EQ(zeCommandListAppendWriteGlobalTimestamp(list, stamps + 8, nullptr, 0, nullptr),
+              ZE_RESULT_SUCCESS);
+    ASSERT_EQ(zeCommandListAppendWriteGlobalTimestamp(list, stamps + 16, nullptr, 0, nullptr),
+              ZE_RESULT_SUCCESS);
+    list.run();
+    EXPECT_NE(stamps[8], 0u);
+    EXPECT_LE(stamps[8], stamps[16]);
+    EXPECT_EQ(stamps[7], 0u);
+    EXPECT_EQ(stamps[17], 0u);
+}
+
+TEST_P(Transfer, KernelTimestampsAreGathered)
+{
+    if (engine == Engine::Copy)
+        engine = Engine::Compute; /* the query is a kernel */
+    Kernel increment("increment");
+    Memory counter = make(Kind::Malloc, 64);
+    ASSERT_EQ(increment.pointer(0, counter.get()), ZE_RESULT_SUCCESS);
+    Event ran(true);
+    ze_group_count_t one{1, 1, 1};
+    AnyList list(engine);
+    auto *result = reinterpret_cast<ze_kernel_timestamp_result_t *>(bytes + 64);
+    ASSERT_EQ(zeCommandListAppendLaunchKernel(list, increment, &one, ran.handle(), 0, nullptr),
+              ZE_RESULT_SUCCESS);
+    ASSERT_EQ(zeCommandListAppendQueryKernelTimestamps(list, 1, ran.list(), result, nullptr,
+                                                       nullptr, 1, ran.list()),
+              ZE_RESULT_SUCCESS);
+    list.run();
+    ze_kernel_timestamp_result_t expected{};
+    ASSERT_EQ(zeEventQueryKernelTimestamp(ran.handle(), &expected), ZE_RESULT_SUCCESS);
+    EXPECT_EQ(result->global.kernelStart, expected.global.kernelStart);
+    EXPECT_EQ(result->global.kernelEnd, expected.global.kernelEnd);
+    EXPECT_NE(result->global.kernelEnd, 0u);
+}
+
+TEST_P(Transfer, EveryAdviceIsTaken)
+{
+    AnyList list(engine);
+    for (unsigned advice = 0; advice < 10; advice++)
+        EXPECT_EQ(zeCommandListAppendMemAdvise(list, ze().device, bytes, kSize,
+                                               static_cast<ze_memory_advice_t>(advice)),
+                  ZE_RESULT_SUCCESS)
+            << advice;
+    EXPECT_EQ(zeCommandListAppendMemAdvise(list, ze().device, bytes, kSize,
+                                           static_cast<ze_memory_advice_t>(10)),
+              ZE_RESULT_ERROR_INVALID_ENUMERATION);
+    list.run();
+}
+
+/* The GPU waits for the host, which frees before it lets it go on. */
+TEST_F(OnSvm, DeferredFreeDoesNotWait)
+{
+    void *shared = nullptr;
+    ASSERT_EQ(alloc_shared(65536, &shared), ZE_RESULT_SUCCESS);
+    std::vector<uint32_t> seen(1);
+    *static_cast<uint32_t *>(shared) = 7;
+    Event gate;
+    List list;
+    ASSERT_EQ(zeCommandListAppendMemoryCopy(list, seen.data(), shared, 4, nullptr, 1, gate.list()),
+              ZE_RESULT_SUCCESS);
+    ze_command_list_handle_t handle = list;
+    ASSERT_EQ(zeCommandListClose(list), ZE_RESULT_SUCCESS);
+    ASSERT_EQ(zeCommandQueueExecuteCommandLists(ze().queue, 1, &handle, nullptr),
+              ZE_RESULT_SUCCESS);
+    ze_memory_free_ext_desc_t desc{};
+    desc.stype = ZE_STRUCTURE_TYPE_MEMORY_FREE_EXT_DESC;
+    desc.freePolicy = ZE_DRIVER_MEMORY_FREE_POLICY_EXT_FLAG_DEFER_FREE;
+    EXPECT_EQ(zeMemFreeExt(ze().context, &desc, shared), ZE_RESULT_SUCCESS);
+    EXPECT_NE(zeMemFree(ze().context, shared), ZE_RESULT_SUCCESS);
+    EXPECT_EQ(zeEventHostSignal(gate.handle()), ZE_RESULT_SUCCESS);
+    EXPECT_EQ(zeCommandQueueSynchronize(ze().queue, UINT64_MAX), ZE_RESULT_SUCCESS);
+    EXPECT_EQ(*static_cast<volatile uint32_t *>(seen.data()), 7u);
+    Kernel increment("increment");
+    EXPECT_EQ(increment.pointer(0, shared), ZE_RESULT_ERROR_INVALID_ARGUMENT); /* gone now */
+}
+
+TEST_F(OnSvm, BlockingFreeAndBadPolicies)
+{
+    void *host = nullptr;
+    ASSERT_EQ(alloc_host(100, &host), ZE_RESULT_SUCCESS);
+    ze_memory_free_ext_desc_t desc{};
+    desc.stype = ZE_STRUCTURE_TYPE_MEMORY_FREE_EXT_DESC;
+    desc.freePolicy = 1u << 7;
+    EXPECT_EQ(zeMemFreeExt(ze().context, &desc, host), ZE_RESULT_ERROR_INVALID_ENUMERATION);
+    desc.freePolicy = ZE_DRIVER_MEMORY_FREE_POLICY_EXT_FLAG_BLOCKING_FREE;
+    EXPECT_EQ(zeMemFreeExt(ze().context, &desc, static_cast<char *>(host) + 1),
+              ZE_RESULT_ERROR_INVALID_ARGUMENT);
+    EXPECT_EQ(zeMemFreeExt(ze().context, &desc, host), ZE_RESULT_SUCCESS);
+    EXPECT_NE(zeMemFreeExt(ze().context, &desc, host), ZE_RESULT_SUCCESS);
+}
+
+TEST_F(OnSvm, ThreadsAllocateRunAndFree)
+{
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; t++)
+        threads.emplace_back([] {
+            for (int round = 0; round < 8; round++) {
+                Memory memory = make(round % 2 ? Kind::Shared : Kind::Malloc, 20000);
+                auto *words = static_cast<uint32_t *>(memory.get());
+                words[0] = words[1] = 5;
+                AnyList list(Engine::Compute);
+                const uint32_t pattern = 9;
+                EXPECT_EQ(
+                    zeCommandListAppendMemoryFill(list, words, &pattern, 4, 4, nullptr, 0, nullptr),
+                    ZE_RESULT_SUCCESS);
+                list.run();
+                EXPECT_EQ(words[0], 9u);
+                EXPECT_EQ(words[1], 5u);
+            }
+        });
+    for (auto &thread : threads)
+        thread.join();
+}
