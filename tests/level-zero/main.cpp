@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ze.hpp"
 
+#include "../common/on_kernel.hpp"
+
 #include <alloca.h>
 #include <cstdlib>
 
@@ -11,17 +13,6 @@ namespace
 constexpr size_t FIXED = 64 * 1024;
 alignas(64) unsigned char static_memory[FIXED];
 unsigned char *stack_memory; /* of main(), which outlives all tests */
-
-uint32_t ask_kernel()
-{
-    i915svm_device *device;
-    i915svm_capabilities caps{};
-    if (i915svm_device_open_path(nullptr, &device) == I915SVM_OK) {
-        i915svm_device_capabilities(device, &caps);
-        i915svm_device_close(device);
-    }
-    return caps.flags;
-}
 
 void open(Ze &z)
 {
@@ -51,7 +42,7 @@ Ze &ze()
     static bool opened = false;
     if (!opened) {
         opened = true;
-        instance.kernel_caps = ask_kernel();
+        instance.kernel_caps = kernel_capabilities();
         open(instance);
     }
     return instance;
@@ -149,5 +140,6 @@ int main(int argc, char **argv)
     setenv("ZE_ENABLE_ALT_DRIVERS", I915SVM_DRIVER, 0);
     stack_memory = static_cast<unsigned char *>(alloca(FIXED));
     ::testing::InitGoogleTest(&argc, argv);
+    choose_tests(argc, argv, "OnSvm.*:Memory/*", "OnStock.*");
     return RUN_ALL_TESTS();
 }

@@ -6,7 +6,7 @@
 
 namespace
 {
-class Stock : public ::testing::Test
+class OnStock : public ::testing::Test
 {
   protected:
     void SetUp() override
@@ -44,7 +44,7 @@ TEST(Plain, DeviceMemoryCopyRunCopy)
     EXPECT_EQ(zeMemFree(ze().context, device), ZE_RESULT_SUCCESS);
 }
 
-TEST_F(Stock, SharedSystemMemoryIsNotPromised)
+TEST_F(OnStock, SharedSystemMemoryIsNotPromised)
 {
     ze_device_memory_access_properties_t access{};
     access.stype = ZE_STRUCTURE_TYPE_DEVICE_MEMORY_ACCESS_PROPERTIES;
@@ -52,14 +52,14 @@ TEST_F(Stock, SharedSystemMemoryIsNotPromised)
     EXPECT_EQ(access.sharedSystemAllocCapabilities, 0u);
 }
 
-TEST_F(Stock, MallocPointersAreRefusedByNeo)
+TEST_F(OnStock, MallocPointersAreRefusedByNeo)
 {
     Memory memory = make(Kind::Malloc, 64);
     Kernel increment("increment");
     EXPECT_EQ(increment.pointer(0, memory.get()), ZE_RESULT_ERROR_INVALID_ARGUMENT);
 }
 
-TEST_F(Stock, SharedMemoryIsNeos)
+TEST_F(OnStock, SharedMemoryIsNeos)
 {
     Memory memory = make(Kind::Shared, 4096);
     auto *data = static_cast<uint32_t *>(memory.get());

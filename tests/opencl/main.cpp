@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cl.hpp"
 
+#include "../common/on_kernel.hpp"
+
 #include <alloca.h>
 
 static const char source[] = R"(
@@ -36,17 +38,6 @@ template <typename T> void get(const char *name, T &function)
 {
     function = reinterpret_cast<T>(clGetExtensionFunctionAddressForPlatform(cl().platform, name));
     ASSERT_NE(function, nullptr) << name;
-}
-
-uint32_t ask_kernel()
-{
-    i915svm_device *device;
-    i915svm_capabilities caps{};
-    if (i915svm_device_open_path(nullptr, &device) == I915SVM_OK) {
-        i915svm_device_capabilities(device, &caps);
-        i915svm_device_close(device);
-    }
-    return caps.flags;
 }
 
 void open_queues(Cl &c)
@@ -103,7 +94,7 @@ Cl &cl()
     static bool opened = false;
     if (!opened) {
         opened = true;
-        instance.kernel_caps = ask_kernel();
+        instance.kernel_caps = kernel_capabilities();
         open(instance);
     }
     return instance;
@@ -208,5 +199,6 @@ int main(int argc, char **argv)
     setenv("OCL_ICD_VENDORS", I915SVM_ICD, 0);
     stack_memory = static_cast<unsigned char *>(alloca(FIXED));
     ::testing::InitGoogleTest(&argc, argv);
+    choose_tests(argc, argv, "OnSvm.*:Memory/*", "OnStock.*");
     return RUN_ALL_TESTS();
 }

@@ -4,16 +4,14 @@
 
 #include <cstring>
 
-using Stock = OnStock;
-
-TEST_F(Stock, SaysWhatItHas)
+TEST_F(OnStock, SaysWhatItHas)
 {
     EXPECT_TRUE(cl().svm & CL_DEVICE_SVM_COARSE_GRAIN_BUFFER);
     EXPECT_TRUE(cl().svm & CL_DEVICE_SVM_FINE_GRAIN_BUFFER);
     EXPECT_FALSE(cl().svm & CL_DEVICE_SVM_FINE_GRAIN_SYSTEM);
 }
 
-TEST_F(Stock, MallocPointersAreRefusedByNeo)
+TEST_F(OnStock, MallocPointersAreRefusedByNeo)
 {
     Memory memory = make(Kind::Malloc, 64);
     Kernel increment("increment");
@@ -24,7 +22,7 @@ TEST_F(Stock, MallocPointersAreRefusedByNeo)
               CL_INVALID_OPERATION);
 }
 
-TEST_F(Stock, FineGrainBuffersAreOneStorage)
+TEST_F(OnStock, FineGrainBuffersAreOneStorage)
 {
     constexpr uint32_t count = 4096;
     Memory memory = make(Kind::Fine, count * 4);
@@ -40,7 +38,7 @@ TEST_F(Stock, FineGrainBuffersAreOneStorage)
     EXPECT_EQ(data[count - 1], count + 1);
 }
 
-TEST_F(Stock, CoarseGrainBuffersAreNeos)
+TEST_F(OnStock, CoarseGrainBuffersAreNeos)
 {
     Memory memory = make(Kind::Coarse, 4096);
     auto *data = static_cast<uint32_t *>(memory.get());
