@@ -13,6 +13,9 @@ RECIPE = 1  # raise when _make changes
 PACKAGES = paths.TREE / "guest" / "packages.txt"
 # Not needed to run anything, and a fifth of the image.
 EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+# Tests that Debian ships as documentation; dpkg has to be told of the folders above, too.
+INCLUDED = ("/usr/share/doc/python-pyopencl-doc", "/usr/share/doc/python-pyopencl-doc/examples",
+            "/usr/share/doc/python-pyopencl-doc/examples/*")
 
 
 def _packages():
@@ -23,7 +26,8 @@ def _packages():
 def bootstrap_options():
     opts = ["--aptopt=APT::Install-Recommends \"false\"", "--dpkgopt=force-unsafe-io",
             f"--keyring={mirror.KEYRING}"]
-    return opts + [f"--dpkgopt=path-exclude={p}" for p in EXCLUDED]
+    opts += [f"--dpkgopt=path-exclude={p}" for p in EXCLUDED]
+    return opts + [f"--dpkgopt=path-include={p}" for p in INCLUDED]
 
 
 def _make(folder):
@@ -48,7 +52,7 @@ def _make(folder):
 
 
 def _key():
-    return store.digest(SUITE, *_packages(), *EXCLUDED, RECIPE)
+    return store.digest(SUITE, *_packages(), *EXCLUDED, *INCLUDED, RECIPE)
 
 
 def ensure():
