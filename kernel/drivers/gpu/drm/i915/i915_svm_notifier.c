@@ -216,9 +216,9 @@ static void unmap_run(struct i915_svm *svm, struct i915_svm_block *block,
 		      unsigned int first, unsigned int end)
 {
 	if (!test_bit(first, block->local) && !test_bit(first, block->object))
-		dma_unmap_page(svm->vm->dma, block->dma[first],
-			       (size_t)(end - first) << PAGE_SHIFT,
-			       DMA_BIDIRECTIONAL);
+		dma_unmap_page_attrs(svm->vm->dma, block->dma[first],
+				     (size_t)(end - first) << PAGE_SHIFT,
+				     DMA_BIDIRECTIONAL, I915_SVM_DMA_ATTRS);
 }
 
 /* The end of the dma mapping that holds @page. */

@@ -18,6 +18,7 @@
 #define __I915_SVM_TYPES_H__
 
 #include <linux/bitmap.h>
+#include <linux/dma-mapping.h>
 #include <linux/interval_tree.h>
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
@@ -40,6 +41,13 @@ struct seq_file;
 #define I915_SVM_BLOCK_SHIFT	21
 #define I915_SVM_BLOCK_SIZE	BIT_ULL(I915_SVM_BLOCK_SHIFT)
 #define I915_SVM_BLOCK_PAGES	(1u << (I915_SVM_BLOCK_SHIFT - PAGE_SHIFT))
+
+/*
+ * A page may be mapped several times at once: shared memory, several VMs,
+ * pages not yet parted after a fork. Nothing is ever synced or bounced.
+ */
+#define I915_SVM_DMA_ATTRS	(DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_NO_KERNEL_MAPPING | \
+				 DMA_ATTR_NO_WARN)
 
 /* A chunk is what one interval notifier watches. */
 #define I915_SVM_CHUNK_SHIFT	26

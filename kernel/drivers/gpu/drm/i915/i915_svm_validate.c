@@ -222,9 +222,9 @@ static void unmap_pending(struct i915_svm *svm, struct i915_svm_pending *p)
 
 	for_each_set_bit(page, p->heads, I915_SVM_BLOCK_PAGES)
 		if (!test_bit(page, p->local) && !test_bit(page, p->object))
-			dma_unmap_page(svm->vm->dma, p->dma[page],
-				       (size_t)run_length(svm, p, page) << PAGE_SHIFT,
-				       DMA_BIDIRECTIONAL);
+			dma_unmap_page_attrs(svm->vm->dma, p->dma[page],
+					     (size_t)run_length(svm, p, page) << PAGE_SHIFT,
+					     DMA_BIDIRECTIONAL, I915_SVM_DMA_ATTRS);
 }
 
 /*
@@ -254,8 +254,8 @@ static int map_pending(struct i915_svm *svm, struct i915_svm_pending *p)
 		if (test_bit(page, p->local)) {
 			addr = i915_svm_devmem_addr(first);
 		} else {
-			addr = dma_map_page(dev, first, 0, (size_t)n << PAGE_SHIFT,
-					    DMA_BIDIRECTIONAL);
+			addr = dma_map_page_attrs(dev, first, 0, (size_t)n << PAGE_SHIFT,
+						  DMA_BIDIRECTIONAL, I915_SVM_DMA_ATTRS);
 			if (dma_mapping_error(dev, addr))
 				goto err;
 		}
