@@ -73,6 +73,7 @@ def inside():
     """What goes before a command that builds, or runs what was built against libraries of Debian 12."""
     if not private_toolchain():
         return []
+    hostpkgs.ensure("tree")
     key = store.digest(SUITE, *sorted(hostpkgs.NEEDS["build"]), 1)
     root = store.artefact("toolchain", key, _make_toolchain, deep=False) / "root"
     return enter(root, paths.TREE, paths.make(paths.BUILD))

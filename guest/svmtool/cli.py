@@ -119,7 +119,7 @@ def _parser():
                                      "'N passed, N failed, N skipped'; the status is 0 when none failed.")
     t.add_argument("suite", nargs="*", help="folders of tests/; see --list")
     t.add_argument("--list", action="store_true", help="show suites and programs instead of running them")
-    t.add_argument("--filter", default="", metavar="PATTERN", help="GoogleTest filter, for programs of that kind")
+    t.add_argument("--filter", default="", metavar="PATTERN", help="GoogleTest filter, for programs of that kind (--filter=-PATTERN leaves out)")
     t.add_argument("--program", action="append", default=[], metavar="GLOB", help="only these programs or lists")
     t.add_argument("--kernel", choices=kernel.VARIANTS, default=None, help="run guest suites on this kernel")
     t.add_argument("--no-build", action="store_true", help="use what was built last")

@@ -27,6 +27,7 @@ NEEDS = {
     "tree": {  # unpacking Debian trees: private QEMU, guest image
         "mmdebstrap": "mmdebstrap",
         "debian-archive-keyring": "/usr/share/keyrings/debian-archive-keyring.gpg",
+        "mount": "mount",  # of our folders into such a tree
     },
     "image": {
         "erofs-utils": "mkfs.erofs",

@@ -166,7 +166,7 @@ static void CL_CALLBACK run_deferred(cl_event event, cl_int status, void *argume
 static cl_int enqueue_gated(cl_command_queue queue, struct wait_list wait, cl_command_type type,
                             struct deferred *deferred, cl_event *event)
 {
-    cl_event trigger;
+    cl_event trigger = NULL;
     cl_int result = enqueue_marker(queue, wait, &trigger);
     if (result != CL_SUCCESS)
         return result;

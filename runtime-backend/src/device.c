@@ -165,7 +165,7 @@ static void read_location(i915svm_device *device)
         return;
     const char *name = strrchr(target, '/');
     if (name && strlen(name + 1) < sizeof(device->caps.pci_address))
-        strcpy(device->caps.pci_address, name + 1);
+        memcpy(device->caps.pci_address, name + 1, strlen(name + 1) + 1);
     /* An integrated GPU is behind no link: its atomics and the CPU's meet in the cache. */
     device->caps.link_atomics = device->caps.local_bytes == 0 || read_link_atomics(target);
 }

@@ -233,7 +233,7 @@ static uint32_t group(uint32_t bits, unsigned size, bool all)
 uint32_t eu_predicate(const struct eu_arch *a, const struct eu_op *op)
 {
     uint64_t flags = flag_bits(a);
-    uint32_t bits = (uint32_t)(flags >> op->flag), half = op->flag & 16;
+    uint32_t bits, half = op->flag & 16;
 
     if (op->flag >= 32)
         bits = (uint32_t)(flags >> 32) >> half;
