@@ -376,6 +376,20 @@ TEST(Commands, UnknownOnesAreErrorsAndStateOfThe3dPipeIsNot)
     EXPECT_TRUE(contains(m.lastError(), "not implemented")) << m.lastError();
 }
 
+TEST(Commands, L3ControlWritesAfterItsFlush)
+{
+    Machine m;
+    m.map(0x10000, 0x1000);
+    // HDC flush, range: as NEO's barrier over memory ranges has it
+    EXPECT_EQ(m.execute({0x7d800405, 0, 0, 0, 0, 0x20000000, 0}), Machine::Done);
+    EXPECT_EQ(m.execute({0x7d904405, 0x10008, 0, 0x11223344, 0x55667788, 0, 0}), Machine::Done);
+    EXPECT_EQ(m.get<uint64_t>(0x10008), 0x5566778811223344u);
+    EXPECT_EQ(m.execute({0x7d804405, 0x90008, 0, 1, 0, 0, 0}), Machine::Error); // not mapped
+    EXPECT_EQ(m.execute({0x7da04405, 0x10008, 0, 1, 0, 0, 0}), Machine::Error); // GGTT
+    EXPECT_EQ(m.execute({0x7d804401, 0x10008, 0}), Machine::Error);             // too short
+    EXPECT_EQ(m.get<uint64_t>(0x10008), 0x5566778811223344u);
+}
+
 TEST(Commands, AForeignImageMeansDefaults)
 {
     Walk w;

@@ -252,6 +252,22 @@ TEST_P(Transfer, KernelTimestampsAreGathered)
     EXPECT_NE(result->global.kernelEnd, 0u);
 }
 
+TEST_P(Transfer, BarriersTakeTheMemory)
+{
+    if (engine == Engine::Copy)
+        engine = Engine::Compute; /* NEO gives a copy engine a command that it has not */
+    const size_t size = kSize;
+    const void *range = bytes;
+    const unsigned char pattern = 1;
+    AnyList list(engine);
+    ASSERT_EQ(zeCommandListAppendMemoryFill(list, bytes, &pattern, 1, 64, nullptr, 0, nullptr),
+              ZE_RESULT_SUCCESS);
+    ASSERT_EQ(zeCommandListAppendMemoryRangesBarrier(list, 1, &size, &range, nullptr, 0, nullptr),
+              ZE_RESULT_SUCCESS);
+    list.run();
+    EXPECT_EQ(bytes[63], 1);
+}
+
 TEST_P(Transfer, EveryAdviceIsTaken)
 {
     AnyList list(engine);

@@ -21,6 +21,14 @@ enum {
     CMD_GPGPU_WALKER = 0x1105,
 };
 
+/* L3_CONTROL: two bits of what is a sub-opcode elsewhere are flags (NEO hw_cmds_generated_gen12lp).
+ */
+#define CMD_L3_CONTROL      0x1d80u
+#define L3_CONTROL_FLAGS    0x30u /* of the key: stall, GGTT */
+#define L3_POST_SYNC        (1u << 14)
+#define L3_GGTT             (1u << 21)
+#define L3_POST_SYNC_DWORDS 5u
+
 #define BASE_MODIFY    1u /* STATE_BASE_ADDRESS: the field takes effect */
 #define PIPELINE_GPGPU 2u
 #define PIPELINE_MASK  3u
@@ -84,6 +92,24 @@ static enum cs_result descriptor_load(struct gp_state *s, struct cs_env *env, co
     }
     if (!tlb_read(env->tlb, s->dynamic_base + dw[3], s->idd, bytes, &fault)) {
         cs_fault(env, &fault, "MEDIA_INTERFACE_DESCRIPTOR_LOAD");
+        return CS_ERROR;
+    }
+    return CS_DONE;
+}
+
+/* No cache is modelled: nothing is left of a flush but the qword written after it. */
+static enum cs_result l3_control(struct cs_env *env, const uint32_t *dw, unsigned ndw)
+{
+    struct mmu_fault fault;
+
+    if (!(dw[0] & L3_POST_SYNC))
+        return CS_DONE;
+    if (ndw < L3_POST_SYNC_DWORDS || (dw[0] & L3_GGTT)) {
+        cs_error(env, "L3_CONTROL %08x of %u dwords: post-sync write not supported", dw[0], ndw);
+        return CS_ERROR;
+    }
+    if (!tlb_write(env->tlb, qword(dw + 1) & GP_VA_MASK & ~UINT64_C(7), dw + 3, 8, &fault)) {
+        cs_fault(env, &fault, "L3_CONTROL");
         return CS_ERROR;
     }
     return CS_DONE;
@@ -255,6 +281,8 @@ enum cs_result gpgpu_execute(struct gpgpu *g, struct cs_env *env, const uint32_t
     case CMD_GPGPU_WALKER:
         return gp_walker(g, env, dw, ndw);
     default:
+        if ((key & ~L3_CONTROL_FLAGS) == CMD_L3_CONTROL)
+            return l3_control(env, dw, ndw);
         return other_command(env, dw);
     }
 }
