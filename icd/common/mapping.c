@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -92,4 +93,17 @@ bool mapping_covers(const void *start, size_t length)
         at += step;
     }
     return true;
+}
+
+void mapping_explain_refusal(const void *pointer)
+{
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+    struct mapping mapping;
+    if (!mapping_find((uintptr_t)pointer, &mapping) || mapping.writable)
+        return;
+    if (!atomic_flag_test_and_set(&said))
+        fprintf(stderr,
+                "i915svm: %p is in read-only memory (a constant?), which this GPU cannot share, as "
+                "it has no read-only pages: copy it to writable memory (said once)\n",
+                pointer);
 }

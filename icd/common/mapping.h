@@ -19,4 +19,7 @@ bool mapping_find_next(uintptr_t address, struct mapping *mapping);
 /* Whether every page of the range is mapped; cheaper than the above. */
 bool mapping_covers(const void *start, size_t length);
 
+/* If the memory is refused because it cannot be written: says so on stderr, once. */
+void mapping_explain_refusal(const void *pointer);
+
 #endif

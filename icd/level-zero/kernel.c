@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernel arguments: any CPU pointer. */
 #include "layer.h"
+#include "mapping.h"
 
 /* No memory is ever there: NEO takes it for a scalar argument only. */
 static const void *const nowhere = (const void *)1;
@@ -24,12 +25,17 @@ static ze_result_t ZE_APICALL set_argument(ze_kernel_handle_t kernel, uint32_t i
     if (!layer.mirror || !kernel || !value || size != sizeof(void *))
         return layer.kernel.pfnSetArgumentValue(kernel, index, size, value);
     const void *pointer = *(void *const *)value;
-    if (is_dangling(kernel, index, pointer))
+    if (is_dangling(kernel, index, pointer)) {
+        mapping_explain_refusal(pointer);
         return ZE_RESULT_ERROR_INVALID_ARGUMENT;
+    }
     ze_result_t result = layer.kernel.pfnSetArgumentValue(kernel, index, size, value);
     /* Refused: a pointer, and one that NEO does not know yet. */
-    if (result == ZE_RESULT_ERROR_INVALID_ARGUMENT && memory_import(pointer, 1))
-        result = layer.kernel.pfnSetArgumentValue(kernel, index, size, value);
+    if (result != ZE_RESULT_ERROR_INVALID_ARGUMENT)
+        return result;
+    if (memory_import(pointer, 1))
+        return layer.kernel.pfnSetArgumentValue(kernel, index, size, value);
+    mapping_explain_refusal(pointer);
     return result;
 }
 

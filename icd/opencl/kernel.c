@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "layer.h"
+#include "mapping.h"
 
 cl_context kernel_context(cl_kernel kernel)
 {
@@ -19,9 +20,10 @@ cl_int kernel_import_pointer(cl_kernel kernel, const void *pointer)
         return CL_SUCCESS;
     if (!spaces_enable(&layer.spaces))
         return CL_OUT_OF_RESOURCES;
-    return memory_is_reachable(context, pointer) && memory_import(context, pointer)
-               ? CL_SUCCESS
-               : CL_INVALID_ARG_VALUE;
+    if (memory_is_reachable(context, pointer) && memory_import(context, pointer))
+        return CL_SUCCESS;
+    mapping_explain_refusal(pointer);
+    return CL_INVALID_ARG_VALUE;
 }
 
 static cl_int CL_API_CALL set_arg_svm(cl_kernel kernel, cl_uint index, const void *pointer)
@@ -55,10 +57,12 @@ static cl_int set_pointers(cl_kernel kernel, cl_kernel_exec_info name, size_t si
         return CL_OUT_OF_HOST_MEMORY;
     cl_int result = CL_SUCCESS;
     for (size_t i = 0; i < count && result == CL_SUCCESS; i++) {
-        if (!memory_is_reachable(context, pointers[i]))
+        if (!memory_is_reachable(context, pointers[i])) {
+            mapping_explain_refusal(pointers[i]);
             result = CL_INVALID_VALUE;
-        else if (memory_is_neos(context, pointers[i]))
+        } else if (memory_is_neos(context, pointers[i])) {
             known[kept++] = pointers[i];
+        }
     }
     if (result == CL_SUCCESS && kept)
         result = layer.next.clSetKernelExecInfo(kernel, name, kept * sizeof(*known), known);

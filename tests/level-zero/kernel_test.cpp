@@ -112,6 +112,21 @@ TEST_F(OnSvm, AMallocedListIsWalked)
     }
 }
 
+TEST_F(OnSvm, ReadOnlyMemoryIsRefusedWithAMessage)
+{
+    static const uint32_t constant[4096] = {1};
+    void *map = mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    Kernel increment("increment");
+    ::testing::internal::CaptureStderr();
+    EXPECT_EQ(increment.pointer(0, constant), ZE_RESULT_ERROR_INVALID_ARGUMENT);
+    EXPECT_EQ(increment.pointer(0, "text"), ZE_RESULT_ERROR_INVALID_ARGUMENT);
+    EXPECT_EQ(increment.pointer(0, map), ZE_RESULT_ERROR_INVALID_ARGUMENT);
+    std::string said = ::testing::internal::GetCapturedStderr();
+    EXPECT_NE(said.find("read-only memory"), std::string::npos) << said;
+    EXPECT_EQ(said.find("read-only memory"), said.rfind("read-only memory")); /* once */
+    munmap(map, 4096);
+}
+
 TEST_F(OnSvm, UnmappedPointersAreRefused)
 {
     void *gone = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -129,6 +129,25 @@ TEST_F(OnSvm, MemoryMappedBetweenLaunchesIsReached)
     }
 }
 
+TEST_F(OnSvm, ReadOnlyMemoryIsRefusedWithAMessage)
+{
+    static const uint32_t constant[4096] = {1};
+    void *map = mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    Kernel increment("increment");
+    Kernel follow("follow");
+    const void *pointers[] = {constant};
+    ::testing::internal::CaptureStderr();
+    EXPECT_EQ(increment.pointer(0, constant), CL_INVALID_ARG_VALUE);
+    EXPECT_EQ(increment.pointer(0, "text"), CL_INVALID_ARG_VALUE);
+    EXPECT_EQ(increment.pointer(0, map), CL_INVALID_ARG_VALUE);
+    EXPECT_EQ(clSetKernelExecInfo(follow, CL_KERNEL_EXEC_INFO_SVM_PTRS, sizeof(pointers), pointers),
+              CL_INVALID_VALUE);
+    std::string said = ::testing::internal::GetCapturedStderr();
+    EXPECT_NE(said.find("read-only memory"), std::string::npos) << said;
+    EXPECT_EQ(said.find("read-only memory"), said.rfind("read-only memory")); /* once */
+    munmap(map, 4096);
+}
+
 TEST_F(OnSvm, UnmappedPointersAreRefused)
 {
     void *gone = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
