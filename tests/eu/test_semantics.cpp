@@ -118,6 +118,17 @@ TEST(Operand, PackedImmediates)
     EXPECT_EQ(eu.get<float>(12, 3), -1.0f);
 }
 
+// -0x1.5bp-12 * 0x1.b4cp+4 + 1 is 0x1.fb5fff8p-1: by way of a float it would become 0x1.fb8p-1.
+TEST(Float, MadOfHalvesIsRoundedOnce)
+{
+    Eu eu("(W) mov (8|M0) r10.0<1>:hf 0x8D6C:hf\n"
+          "(W) mov (8|M0) r11.0<1>:hf 0x4ED3:hf\n"
+          "(W) mov (8|M0) r12.0<1>:hf 0x3C00:hf\n"
+          "(W) mad (8|M0) r13.0<1>:hf r12.0<8;1>:hf r10.0<8;1>:hf r11.0<1>:hf\n");
+    eu.run();
+    EXPECT_EQ(eu.get<uint16_t>(13, 0), 0x3BED);
+}
+
 // As vISA lays them out: "add (2) r:ud x 0x40:uv" becomes 0x400:uv, lane by lane one word of the
 // destination further.
 TEST(Operand, PackedImmediatesBelongToWordsOfTheDestination)

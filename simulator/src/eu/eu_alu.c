@@ -384,6 +384,27 @@ static float fraction(float a)
     return rest < 1 ? rest : rest == rest ? 0x1.fffffep-1f : rest; /* stays below 1 */
 }
 
+/* A float with its last bit set if it is not exact: rounded once more, to half, it comes out right.
+ */
+static float round_to_odd(double d)
+{
+    float f = (float)d;
+    uint32_t bits;
+
+    memcpy(&bits, &f, sizeof(bits));
+    if ((double)f == d || isnan(d) || (bits & 1))
+        return f;
+    bits += (d > f) == (f > 0) ? 1u : -1u;
+    memcpy(&f, &bits, sizeof(f));
+    return f;
+}
+
+/* b * c + a, rounded once. Of halves, a double holds it, but for bits too small to matter. */
+static float fused(const struct eu_op *op, float a, float b, float c)
+{
+    return op->exec == X_HF ? round_to_odd((double)b * c + a) : fmaf(b, c, a);
+}
+
 static float float_lane(const struct eu_op *op, float a, float b, float c)
 {
     switch (op->opcode) {
@@ -395,7 +416,7 @@ static float float_lane(const struct eu_op *op, float a, float b, float c)
     case OP_MUL:
         return a * b;
     case OP_MAD:
-        return op->exec == X_HF ? (float)((double)b * c + a) : fmaf(b, c, a);
+        return fused(op, a, b, c);
     case OP_MAC:
         return fmaf(a, b, c);
     case OP_FRC:
