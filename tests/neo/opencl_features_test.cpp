@@ -100,6 +100,25 @@ TEST(OpenClAtomics, C11AcquireReleaseAndFloatMinMax)
     EXPECT_EQ(b.read<int>(2), (std::vector<int>{int(3 * n), 8}));
 }
 
+// More groups than the host has threads: each waits until all have come.
+TEST(OpenClAtomics, GroupsWaitForEachOther)
+{
+    const int groups = 40;
+    Buffer counter(std::vector<int>(1, 0)), out(groups * sizeof(int));
+
+    Kernel("kernel void k(volatile global atomic_int *come, global int *o, int all) {"
+           "  if (get_local_id(0) == 0) {"
+           "    atomic_fetch_add_explicit(come, 1, memory_order_acq_rel, memory_scope_device);"
+           "    while (atomic_load_explicit(come, memory_order_acquire,"
+           "                                memory_scope_device) < all);"
+           "  }"
+           "  barrier(CLK_GLOBAL_MEM_FENCE);"
+           "  if (get_local_id(0) == 0) o[get_group_id(0)] = atomic_load(come); }")(counter, out,
+                                                                                    groups)
+        .run({size_t(groups) * 64}, {64});
+    EXPECT_EQ(out.read<int>(groups), std::vector<int>(groups, groups));
+}
+
 TEST(OpenClSubGroups, ReduceScanShuffleAndBlocks)
 {
     const size_t n = 256;
@@ -292,8 +311,8 @@ TEST(OpenClEvents, ProfilingTimesAreOrdered)
                                        CL_PROFILING_COMMAND_START, CL_PROFILING_COMMAND_END};
     for (int i = 0; i < 4; i++)
         CL_CHECK(clGetEventProfilingInfo(event, what[i], sizeof(t[i]), &t[i], nullptr));
-    // Start and end are the GPU's, counted from the queued time on. NEO looks at the CPU's clock for
-    // the submit time when the GPU may already run: on a busy host it came seconds later.
+    // Start and end are the GPU's, counted from the queued time on. NEO looks at the CPU's clock
+    // for the submit time when the GPU may already run: on a busy host it came seconds later.
     EXPECT_LE(t[0], t[1]);
     EXPECT_LE(t[0], t[2]);
     EXPECT_LT(t[2], t[3]);
