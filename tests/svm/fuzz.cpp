@@ -127,6 +127,8 @@ class Fuzzer
             va.flags = uint32_t(below(3) ? I915_GEM_VM_BIND_UNBIND : 0);
             if (!below(32))
                 va.flags |= I915_GEM_VM_BIND_POPULATE;
+            if (!below(8) && !va.flags)
+                va.flags |= I915_GEM_VM_BIND_UNSHARE;
             if (va.type == I915_GEM_VM_BIND_SVM_OBJ && !va.flags) {
                 va.handle = uint32_t(below(8));
                 va.offset = below(16) * kPage;

@@ -81,6 +81,9 @@ struct drm_i915_gem_vm_bind_va {
 #define I915_GEM_VM_BIND_UNBIND		(1u << 0) /* any part of what is bound; splits. Unbound holes are fine. */
 #define I915_GEM_VM_BIND_READONLY	(1u << 1) /* -EOPNOTSUPP without I915_SVM_CAP_READONLY */
 #define I915_GEM_VM_BIND_POPULATE	(1u << 2) /* make it valid now, not at the next submission */
+#define I915_GEM_VM_BIND_UNSHARE	(1u << 3) /* SVM_BUFFER: private memory that the CPU may only read takes part;
+						   * its pages become copies of the process's own, which the GPU
+						   * is not kept from writing */
 	__u32 rsvd;
 };
 
@@ -130,7 +133,7 @@ struct drm_i915_gem_vm_advise {
 	__u32 vm_id;
 	__u32 attribute;
 #define I915_SVM_ADVISE_PREFERRED_LOCATION 0 /* value: I915_SVM_REGION_*, or ~0 for none */
-#define I915_SVM_ADVISE_KEEP_IN_PLACE	1 /* value: 1 never migrate by CPU touch policy or eviction unless forced, 0 off */
+#define I915_SVM_ADVISE_KEEP_IN_PLACE	1 /* value: 1 never migrate by CPU touch policy or eviction unless forced (nothing else is left), 0 off */
 #define I915_SVM_ADVISE_GRANULE		2 /* value: bytes, 4K, 64K or 2M; 0: the VM's */
 	__u64 start;
 	__u64 length;

@@ -51,7 +51,7 @@ static_assert(__same_type(((struct i915_address_space *)0)->pte_encode,
 static bool has_svm(struct drm_i915_private *i915)
 {
 	/* GPU addresses must reach where user space maps memory. */
-	return HAS_FULL_PPGTT(i915) && GRAPHICS_VER(i915) >= 8 &&
+	return i915->svm_account && HAS_FULL_PPGTT(i915) && GRAPHICS_VER(i915) >= 8 &&
 		GRAPHICS_VER_FULL(i915) < IP_VER(12, 55) &&
 		RUNTIME_INFO(i915)->ppgtt_size >= 47 &&
 		(HAS_LLC(i915) || HAS_SNOOP(i915));
@@ -67,22 +67,44 @@ u32 i915_svm_caps(struct drm_i915_private *i915)
 		(i915_svm_devmem_possible(i915) ? I915_SVM_CAP_DEVMEM : 0);
 }
 
+/* In one place only: a place is a class to lockdep. */
+static void init_locks(struct i915_svm *svm)
+{
+	mutex_init(&svm->mutex);
+	rwlock_init(&svm->notifier_lock);
+}
+
+/* Let lockdep know from the start: notifier_lock inside reclaim, mmap_lock inside mutex. */
+static void teach_lockdep(void)
+{
+	struct i915_svm *svm;
+
+	if (!IS_ENABLED(CONFIG_LOCKDEP))
+		return;
+
+	svm = kzalloc(sizeof(*svm), GFP_KERNEL);
+	if (!svm)
+		return;
+
+	init_locks(svm);
+	fs_reclaim_acquire(GFP_KERNEL);
+	write_lock(&svm->notifier_lock);
+	write_unlock(&svm->notifier_lock);
+	fs_reclaim_release(GFP_KERNEL);
+	if (current->mm) {
+		mutex_lock(&svm->mutex);
+		mmap_read_lock(current->mm);
+		mmap_read_unlock(current->mm);
+		mutex_unlock(&svm->mutex);
+	}
+	mutex_destroy(&svm->mutex);
+	kfree(svm);
+}
+
 void i915_svm_device_init(struct drm_i915_private *i915)
 {
-	/* notifier_lock is taken inside reclaim: let lockdep know from the start. */
-	if (IS_ENABLED(CONFIG_LOCKDEP)) {
-		struct i915_svm *svm = kzalloc(sizeof(*svm), GFP_KERNEL);
-
-		if (!svm)
-			return;
-		rwlock_init(&svm->notifier_lock);
-		fs_reclaim_acquire(GFP_KERNEL);
-		write_lock(&svm->notifier_lock);
-		write_unlock(&svm->notifier_lock);
-		fs_reclaim_release(GFP_KERNEL);
-		kfree(svm);
-	}
-
+	teach_lockdep();
+	i915->svm_account = i915_svm_account_create(NULL);
 	if (has_svm(i915))
 		i915_svm_devmem_init(i915);
 }
@@ -90,6 +112,9 @@ void i915_svm_device_init(struct drm_i915_private *i915)
 void i915_svm_device_fini(struct drm_i915_private *i915)
 {
 	i915_svm_devmem_fini(i915);
+	/* has_svm() is false from here on; what is left puts its own reference. */
+	if (i915->svm_account)
+		i915_svm_account_put(fetch_and_zero(&i915->svm_account));
 }
 
 static struct i915_svm *svm_create(struct i915_address_space *vm)
@@ -102,7 +127,11 @@ static struct i915_svm *svm_create(struct i915_address_space *vm)
 
 	svm->pfns = kvmalloc_array(I915_SVM_BLOCK_PAGES, sizeof(*svm->pfns),
 				   GFP_KERNEL_ACCOUNT);
-	if (!svm->pfns) {
+	svm->account = i915_svm_account_create(vm->i915->svm_account);
+	if (!svm->pfns || !svm->account) {
+		if (svm->account)
+			i915_svm_account_put(svm->account);
+		kvfree(svm->pfns);
 		kfree(svm);
 		return NULL;
 	}
@@ -111,11 +140,11 @@ static struct i915_svm *svm_create(struct i915_address_space *vm)
 	svm->mm = current->mm;
 	mmgrab(svm->mm);
 	get_task_comm(svm->comm, current);
-	mutex_init(&svm->mutex);
-	rwlock_init(&svm->notifier_lock);
+	init_locks(svm);
 	INIT_LIST_HEAD(&svm->dirty);
 	INIT_LIST_HEAD(&svm->incomplete);
 	INIT_WORK(&svm->ban_work, i915_svm_ban_work);
+	i915_svm_fault_init(svm);
 	xa_init(&svm->chunks);
 	svm->ranges = RB_ROOT_CACHED;
 	svm->advice = RB_ROOT_CACHED;
@@ -131,6 +160,7 @@ static void svm_free(struct i915_svm *svm)
 	xa_destroy(&svm->chunks);
 	mutex_destroy(&svm->mutex);
 	kvfree(svm->pfns);
+	i915_svm_account_put(svm->account);
 	kfree(svm);
 }
 
@@ -200,7 +230,7 @@ static int svm_disable(struct i915_svm *svm)
 {
 	int err;
 
-	svm->mirror = false;
+	/* Interrupted, it is still on, and goes on at the next call. */
 	err = i915_svm_range_unbind(svm, 0, svm->vm->total, true);
 	if (!err)
 		err = i915_svm_range_unbind(svm, 0, svm->vm->total, false);
@@ -208,6 +238,7 @@ static int svm_disable(struct i915_svm *svm)
 		return err;
 
 	i915_svm_advice_clear(svm);
+	svm->mirror = false;
 	svm->enabled = false;
 	return 0;
 }
@@ -235,12 +266,13 @@ static int svm_enable(struct i915_svm *svm, bool mirror)
 	}
 
 	svm->mm_seq = 1;
-	if (svm->mirror && !mirror)
+	if (svm->mirror && !mirror) {
 		err = i915_svm_range_unbind(svm, 0, svm->vm->total, true);
-	else
-		err = 0;
+		if (err)
+			return err;
+	}
 	svm->mirror = mirror;
-	return err;
+	return 0;
 }
 
 /**
@@ -340,6 +372,7 @@ void i915_svm_vm_release(struct i915_address_space *vm)
 		return;
 
 	i915_svm_debugfs_remove(svm);
+	flush_work(&svm->fault.work);
 
 	mutex_lock(&svm->mutex);
 	i915_svm_range_unbind_all(svm);
@@ -452,3 +485,7 @@ void i915_svm_exec_queued(unsigned int noreclaim)
 {
 	memalloc_noreclaim_restore(noreclaim);
 }
+
+#if IS_ENABLED(CONFIG_DRM_I915_SELFTEST)
+#include "selftests/i915_svm.c"
+#endif

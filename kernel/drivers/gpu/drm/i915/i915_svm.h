@@ -11,16 +11,21 @@
 
 #include <uapi/drm/i915_svm.h>
 
+#include "gt/intel_engine_types.h"
+
 struct drm_device;
 struct drm_file;
 struct drm_i915_gem_exec_object2;
 struct drm_i915_gem_execbuffer2;
+struct drm_i915_file_private;
 struct drm_i915_gem_object;
 struct drm_i915_private;
+struct drm_printer;
 struct i915_address_space;
 struct i915_gem_ww_ctx;
 struct i915_request;
 struct i915_svm;
+struct intel_gt;
 
 #if IS_ENABLED(CONFIG_DRM_I915_SVM)
 
@@ -74,6 +79,12 @@ int i915_svm_exec_filter(struct i915_svm *svm, struct drm_file *file,
 void i915_svm_exec_unfilter(struct drm_i915_gem_execbuffer2 *args,
 			    struct drm_i915_gem_exec_object2 *exec,
 			    unsigned int count);
+
+/* Engines have stopped, or are about to be reset: was it a page fault? */
+void i915_svm_gpu_fault(struct intel_gt *gt, intel_engine_mask_t engines);
+
+void i915_svm_show_fdinfo(struct drm_printer *p,
+			  struct drm_i915_file_private *file_priv);
 
 /* An object, locked, loses its memory, or is touched by the CPU. */
 void i915_svm_bo_unbind(struct drm_i915_gem_object *obj);
@@ -132,6 +143,12 @@ static inline int i915_svm_exec_filter(struct i915_svm *svm, struct drm_file *fi
 static inline void i915_svm_exec_unfilter(struct drm_i915_gem_execbuffer2 *args,
 					  struct drm_i915_gem_exec_object2 *exec,
 					  unsigned int count) {}
+
+static inline void i915_svm_gpu_fault(struct intel_gt *gt,
+				      intel_engine_mask_t engines) {}
+
+static inline void i915_svm_show_fdinfo(struct drm_printer *p,
+					struct drm_i915_file_private *file_priv) {}
 
 static inline void i915_svm_bo_unbind(struct drm_i915_gem_object *obj) {}
 

@@ -11,7 +11,8 @@
  * - keep in place: they do not, and a CPU touch takes back single pages only;
  * - granule: what else a CPU touch takes back.
  *
- * Eviction for want of local memory is not subject to advice.
+ * All of it concerns moves that come after it. Pages to keep in place are
+ * evicted last for want of local memory, when everything else is.
  */
 
 #include "i915_drv.h"
@@ -146,32 +147,52 @@ int i915_svm_advise(struct i915_svm *svm, u64 start, u64 end, u32 attribute,
 	return 0;
 }
 
-/**
- * i915_svm_advice_at - the advice for an address
- * @svm: the address space
- * @start: the address
- * @end: in: where interest ends; out: where this advice ends
- * @out: the advice; the VM's own where there is none
- */
-void i915_svm_advice_at(struct i915_svm *svm, u64 start, u64 *end,
-			struct i915_svm_advice *out)
+/* The advice for an address, if any, and where interest in it ends. */
+static struct i915_svm_advice *advice_at(struct i915_svm *svm, u64 start, u64 *end)
 {
 	struct i915_svm_advice *a = first_advice(svm, start, *end);
 
 	lockdep_assert_held(&svm->mutex);
 
-	*out = (struct i915_svm_advice) { .preferred = I915_SVM_NO_PREFERENCE };
-	if (a && a->it.start <= start) {
-		*out = *a;
-		*end = min_t(u64, *end, a->it.last + 1);
-	} else if (a) {
+	if (!a)
+		return NULL;
+
+	if (a->it.start > start) {
 		*end = a->it.start;
+		return NULL;
 	}
 
-	if (out->keep)
-		out->granule = PAGE_SIZE;
-	else if (!out->granule)
-		out->granule = svm->granule;
+	*end = min_t(u64, *end, a->it.last + 1);
+	return a;
+}
+
+/**
+ * i915_svm_advice_at - how to move what is at an address
+ * @svm: the address space
+ * @start: the address
+ * @end: in: where interest ends; out: where this advice ends
+ * @how: out: all but the direction, which is where it should be, if anywhere
+ *
+ * Returns: whether it should be moved before it is used.
+ */
+bool i915_svm_advice_at(struct i915_svm *svm, u64 start, u64 *end,
+			struct i915_svm_move *how)
+{
+	const struct i915_svm_advice *a = advice_at(svm, start, end);
+
+	*how = (struct i915_svm_move) {
+		.account = svm->account,
+		.granule = a && a->granule ? a->granule : svm->granule,
+		.mode = svm->copy_mode,
+	};
+	if (!a)
+		return false;
+
+	how->keep = a->keep;
+	if (a->keep)
+		how->granule = PAGE_SIZE;
+	how->to_device = a->preferred == I915_SVM_REGION_LOCAL;
+	return !a->keep && a->preferred != I915_SVM_NO_PREFERENCE;
 }
 
 /**
@@ -189,21 +210,18 @@ void i915_svm_advice_follow(struct i915_svm *svm, u64 start, u64 end)
 
 	for (pos = start; pos < end; pos = next) {
 		struct i915_svm_migrated moved;
-		struct i915_svm_advice a;
 		struct i915_svm_devmem *dm;
+		struct i915_svm_move how;
 
 		next = end;
-		i915_svm_advice_at(svm, pos, &next, &a);
-		if (a.keep || a.preferred == I915_SVM_NO_PREFERENCE)
+		if (!i915_svm_advice_at(svm, pos, &next, &how))
 			continue;
 
 		dm = i915_svm_devmem_get(svm->vm->i915);
 		if (IS_ERR(dm))
 			return;
 		/* Best effort: what did not move is used where it is. */
-		i915_svm_migrate_range(dm, svm->mm, pos, next,
-				       a.preferred == I915_SVM_REGION_LOCAL,
-				       a.granule, svm->copy_mode, &moved);
+		i915_svm_migrate_range(dm, svm->mm, pos, next, &how, &moved);
 	}
 }
 

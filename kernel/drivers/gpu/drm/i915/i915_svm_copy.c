@@ -2,7 +2,7 @@
 /*
  * DOC: Copying pages for migration
  *
- * A batch pairs pages of system memory with device pages, at most 2 MiB of
+ * A batch pairs pages of system memory with device pages, some MiB of
  * them, all locked and unmapped by the caller, so that nobody but us reads or
  * writes them. The blitter copies them through the kernel's own migrate
  * context; i915_svm_copy_start() submits, i915_svm_copy_finish() waits, and
@@ -35,6 +35,9 @@
 
 /* A kernel copy of 2 MiB that takes this long hangs. */
 #define COPY_TIMEOUT	(10 * HZ)
+
+/* How long the engine stays awake after a copy. */
+#define REST_DELAY	msecs_to_jiffies(10)
 
 static enum dma_data_direction direction(const struct i915_svm_copy *copy)
 {
@@ -138,7 +141,8 @@ static int blit(struct i915_svm_copy *copy)
 						 copy->dev_sg, dev_pat, true,
 						 copy->sys_sg, sys_pat, false,
 						 &copy->rq);
-	intel_engine_pm_put(ce->engine);
+	/* Migration comes in bursts: let the engine wait for the next a moment. */
+	intel_engine_pm_put_delay(ce->engine, REST_DELAY);
 
 	/* With an error there may still be a part under way: finish waits for it. */
 	if (!copy->rq)
@@ -246,4 +250,33 @@ int i915_svm_copy_finish(struct i915_svm_copy *copy)
 	}
 
 	return cpu_copy(copy);
+}
+
+static struct intel_engine_cs *copy_engine(struct i915_svm_devmem *dm)
+{
+	struct intel_context *ce = to_gt(dm->i915)->migrate.context;
+
+	return ce ? ce->engine : NULL;
+}
+
+/**
+ * i915_svm_copy_wake - many copies will follow
+ * @dm: the device memory
+ *
+ * Keeps the engine awake between them, until i915_svm_copy_rest().
+ */
+void i915_svm_copy_wake(struct i915_svm_devmem *dm)
+{
+	if (copy_engine(dm))
+		intel_engine_pm_get(copy_engine(dm));
+}
+
+/**
+ * i915_svm_copy_rest - no more copies
+ * @dm: the device memory
+ */
+void i915_svm_copy_rest(struct i915_svm_devmem *dm)
+{
+	if (copy_engine(dm))
+		intel_engine_pm_put(copy_engine(dm));
 }

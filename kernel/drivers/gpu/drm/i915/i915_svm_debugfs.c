@@ -61,14 +61,16 @@ void i915_svm_debugfs_remove(struct i915_svm *svm)
 
 static void show_one(struct seq_file *m, struct i915_svm *svm)
 {
+	struct drm_printer p = drm_seq_file_printer(m);
 	unsigned int i;
 
-	seq_printf(m, "vm %p:%s%s bound %llu bytes\n", svm->vm,
+	seq_printf(m, "vm %p of %s:%s%s bound %llu bytes\n", svm->vm, svm->comm,
 		   svm->enabled ? " enabled" : " disabled",
 		   svm->mirror ? " mirror" : "", svm->bound_bytes);
 	for (i = 0; i < ARRAY_SIZE(stat_names); i++)
 		seq_printf(m, "  %s: %lld\n", stat_names[i],
 			   atomic64_read(&svm->stats[i]));
+	i915_svm_account_show(svm->account, &p, "  ");
 }
 
 static int i915_svm_show(struct seq_file *m, void *unused)
@@ -83,6 +85,10 @@ static int i915_svm_show(struct seq_file *m, void *unused)
 			show_one(m, svm);
 	mutex_unlock(&list_lock);
 
+	if (i915->svm_account) {
+		drm_puts(&p, "device:\n");
+		i915_svm_account_show(i915->svm_account, &p, "  ");
+	}
 	i915_svm_devmem_show(i915, &p);
 	return 0;
 }

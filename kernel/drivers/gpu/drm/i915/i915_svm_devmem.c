@@ -31,6 +31,7 @@
 #include "gem/i915_gem_lmem.h"
 #include "gem/i915_gem_object.h"
 #include "gem/i915_gem_region.h"
+#include "gem/i915_gem_ttm.h"
 #include "i915_drv.h"
 #include "i915_svm_devmem_types.h"
 #include "intel_memory_region.h"
@@ -88,9 +89,10 @@ static void page_free(struct page *page)
 
 	spin_lock_irqsave(&dm->lock, flags);
 	__clear_bit(page_to_pfn(page) - extent->first_pfn, extent->pages);
+	i915_svm_account_resident(extent->account, 0, -1);
 	if (!--extent->used && !extent->held)
 		extent_die(extent);
-	else if (!extent->closed)
+	else if (!extent->closed && extent->used + 1 == I915_SVM_EXTENT_PAGES)
 		list_move_tail(&extent->link, &dm->partial);
 	spin_unlock_irqrestore(&dm->lock, flags);
 }
@@ -122,6 +124,7 @@ static void reap_work(struct work_struct *work)
 			extent->obj->mm.madv = I915_MADV_DONTNEED;
 		i915_gem_object_unlock(extent->obj);
 		i915_gem_object_put(extent->obj);
+		i915_svm_account_put(extent->account);
 		kfree(extent);
 		cond_resched();
 	}
@@ -156,6 +159,7 @@ static int object_place(struct i915_svm_devmem *dm,
 			extent->first_pfn = dm->base_pfn +
 				((addr - dm->mr->region.start) >> PAGE_SHIFT);
 			obj->svm_extent = extent;
+			i915_ttm_adjust_lru(obj);
 		} else {
 			err = -ENXIO;
 		}
@@ -168,13 +172,13 @@ static int object_place(struct i915_svm_devmem *dm,
 /**
  * i915_svm_extent_create - take 2 MiB of local memory
  * @dm: the device memory
- * @granule: what a CPU touch of its pages brings back
+ * @how: for whom, and what a CPU touch of its pages brings back
  *
  * May evict objects and other extents. The caller hands it to
  * i915_svm_devmem_take() and then to i915_svm_extent_release().
  */
 struct i915_svm_extent *i915_svm_extent_create(struct i915_svm_devmem *dm,
-					       unsigned long granule)
+					       const struct i915_svm_move *how)
 {
 	struct i915_svm_extent *extent;
 	int err;
@@ -184,7 +188,9 @@ struct i915_svm_extent *i915_svm_extent_create(struct i915_svm_devmem *dm,
 		return ERR_PTR(-ENOMEM);
 
 	extent->dm = dm;
-	extent->granule = granule;
+	extent->account = i915_svm_account_get(how->account);
+	extent->granule = how->granule;
+	extent->keep = how->keep;
 	extent->held = true;
 	INIT_LIST_HEAD(&extent->link);
 	extent->obj = i915_gem_object_create_lmem(dm->i915, I915_SVM_EXTENT_SIZE,
@@ -203,6 +209,7 @@ struct i915_svm_extent *i915_svm_extent_create(struct i915_svm_devmem *dm,
 err_put:
 	i915_gem_object_put(extent->obj);
 err_free:
+	i915_svm_account_put(extent->account);
 	kfree(extent);
 	return ERR_PTR(err);
 }
@@ -241,6 +248,7 @@ static bool extent_take(struct i915_svm_extent *extent, unsigned int n,
 		return false;
 
 	bitmap_set(extent->pages, first, n);
+	i915_svm_account_resident(extent->account, 0, n);
 	extent->used += n;
 	list_move(&extent->link, extent->used == I915_SVM_EXTENT_PAGES ?
 		  &dm->full : &dm->partial);
@@ -261,7 +269,9 @@ static bool take(struct i915_svm_devmem *dm, struct i915_svm_extent *spare,
 	if (n < I915_SVM_EXTENT_PAGES)
 		list_for_each_entry(extent, &dm->partial, link)
 			if (extent != spare &&
+			    extent->account == spare->account &&
 			    extent->granule == spare->granule &&
+			    extent->keep == spare->keep &&
 			    extent_take(extent, n, pages))
 				return true;
 
@@ -354,6 +364,11 @@ int i915_svm_devmem_evict(struct drm_i915_gem_object *obj)
 	if (obj->mm.madv == I915_MADV_WILLNEED)
 		obj->mm.madv = I915_MADV_DONTNEED;
 	return 0;
+}
+
+bool i915_svm_devmem_keep(struct drm_i915_gem_object *obj)
+{
+	return obj->svm_extent && obj->svm_extent->keep;
 }
 
 static struct i915_svm_devmem *devmem_create(struct drm_i915_private *i915)
@@ -471,7 +486,8 @@ void i915_svm_devmem_fini(struct drm_i915_private *i915)
 	}
 
 	flush_work(&dm->reap);
-	memunmap_pages(&dm->pagemap);
+	memunmap_pages(&dm->pagemap); /* waits for CPU touches that are under way */
+	i915_svm_migrate_fini(dm);
 	release_mem_region(dm->res->start, resource_size(dm->res));
 	i915->svm_devmem = NULL;
 	kfree(dm);

@@ -12,6 +12,7 @@
 struct drm_i915_gem_object;
 struct drm_i915_private;
 struct drm_printer;
+struct i915_svm_account;
 struct i915_svm_devmem;
 struct i915_svm_extent;
 struct mm_struct;
@@ -37,6 +38,15 @@ enum i915_svm_copy_mode {
 	I915_SVM_COPY_CPU,
 };
 
+/* How a range is to be moved. */
+struct i915_svm_move {
+	struct i915_svm_account *account; /* of the address space */
+	bool to_device;
+	bool keep;		/* evicted last */
+	u64 granule;		/* power of two that a CPU touch brings back */
+	enum i915_svm_copy_mode mode;
+};
+
 #if IS_ENABLED(CONFIG_DRM_I915_SVM) && IS_ENABLED(CONFIG_DEVICE_PRIVATE)
 
 /*
@@ -56,12 +66,10 @@ dma_addr_t i915_svm_devmem_addr(const struct page *page);
 
 /*
  * Move [start, end), page aligned, of @mm's memory. Callers hold no lock but
- * may hold svm->mutex; @mm is kept alive by them. @granule is the power of
- * two that a CPU touch brings back. *out is valid on error too.
+ * may hold svm->mutex; @mm is kept alive by them. *out is valid on error too.
  */
 int i915_svm_migrate_range(struct i915_svm_devmem *dm, struct mm_struct *mm,
-			   u64 start, u64 end, bool to_device, u64 granule,
-			   enum i915_svm_copy_mode mode,
+			   u64 start, u64 end, const struct i915_svm_move *how,
 			   struct i915_svm_migrated *out);
 
 /*
@@ -69,6 +77,9 @@ int i915_svm_migrate_range(struct i915_svm_devmem *dm, struct mm_struct *mm,
  * to system memory. Called under the object's lock. -EBUSY when some stay.
  */
 int i915_svm_devmem_evict(struct drm_i915_gem_object *obj);
+
+/* Is it better to evict anything else first? Called under the object's lock. */
+bool i915_svm_devmem_keep(struct drm_i915_gem_object *obj);
 
 void i915_svm_devmem_show(struct drm_i915_private *i915, struct drm_printer *p);
 
@@ -95,8 +106,7 @@ static inline dma_addr_t i915_svm_devmem_addr(const struct page *page)
 
 static inline int
 i915_svm_migrate_range(struct i915_svm_devmem *dm, struct mm_struct *mm,
-		       u64 start, u64 end, bool to_device, u64 granule,
-		       enum i915_svm_copy_mode mode,
+		       u64 start, u64 end, const struct i915_svm_move *how,
 		       struct i915_svm_migrated *out)
 {
 	return -ENODEV;
@@ -105,6 +115,11 @@ i915_svm_migrate_range(struct i915_svm_devmem *dm, struct mm_struct *mm,
 static inline int i915_svm_devmem_evict(struct drm_i915_gem_object *obj)
 {
 	return 0;
+}
+
+static inline bool i915_svm_devmem_keep(struct drm_i915_gem_object *obj)
+{
+	return false;
 }
 
 static inline void i915_svm_devmem_show(struct drm_i915_private *i915,

@@ -14,9 +14,11 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
+#include "i915_svm_account.h"
 #include "i915_svm_devmem.h"
 
 struct i915_request;
+struct step;
 struct intel_memory_region;
 struct vm_fault;
 
@@ -45,11 +47,15 @@ struct i915_svm_extent {
 	struct i915_svm_devmem *dm;
 	struct drm_i915_gem_object *obj;
 	unsigned long first_pfn;
+	/** @account: of the address space whose pages it takes */
+	struct i915_svm_account *account;
 
 	/** @link: in dm->partial, dm->full or dm->dead; dm->lock */
 	struct list_head link;
 	/** @granule: what a CPU touch of a page brings back */
 	unsigned long granule;
+	/** @keep: evict others first */
+	bool keep;
 	/** @used: pages handed out and not freed; dm->lock */
 	unsigned int used;
 	/** @held: its creator still fills it; dm->lock */
@@ -78,6 +84,9 @@ struct i915_svm_devmem {
 	struct list_head dead;
 	struct work_struct reap;
 
+	/** @step: of CPU touches and eviction, when not in use; by xchg() */
+	struct step *step;
+
 	atomic64_t stats[I915_SVM_DEV_STAT_COUNT];
 };
 
@@ -86,7 +95,7 @@ struct i915_svm_devmem {
 
 /* i915_svm_devmem.c */
 struct i915_svm_extent *i915_svm_extent_create(struct i915_svm_devmem *dm,
-					       unsigned long granule);
+					       const struct i915_svm_move *how);
 void i915_svm_extent_release(struct i915_svm_extent *extent);
 unsigned int i915_svm_devmem_take(struct i915_svm_devmem *dm,
 				  struct i915_svm_extent *spare,
@@ -117,9 +126,12 @@ struct i915_svm_copy {
 void i915_svm_copy_start(struct i915_svm_copy *copy,
 			 enum i915_svm_copy_mode mode);
 int i915_svm_copy_finish(struct i915_svm_copy *copy);
+void i915_svm_copy_wake(struct i915_svm_devmem *dm);
+void i915_svm_copy_rest(struct i915_svm_devmem *dm);
 
 /* i915_svm_migrate.c */
 vm_fault_t i915_svm_migrate_to_ram(struct vm_fault *vmf);
 int i915_svm_migrate_extent(struct i915_svm_extent *extent);
+void i915_svm_migrate_fini(struct i915_svm_devmem *dm);
 
 #endif /* __I915_SVM_DEVMEM_TYPES_H__ */

@@ -60,6 +60,29 @@ static struct i915_svm *svm_lock(struct i915_address_space *vm)
 	return svm;
 }
 
+/* The same by handle; the VM stays until svm_end(). */
+static struct i915_svm *svm_begin(struct drm_file *file, u32 vm_id)
+{
+	struct i915_address_space *vm = vm_lookup(file, vm_id);
+	struct i915_svm *svm;
+
+	if (IS_ERR(vm))
+		return ERR_CAST(vm);
+
+	svm = svm_lock(vm);
+	if (IS_ERR(svm))
+		i915_vm_put(vm);
+	return svm;
+}
+
+static void svm_end(struct i915_svm *svm)
+{
+	struct i915_address_space *vm = svm->vm;
+
+	mutex_unlock(&svm->mutex);
+	i915_vm_put(vm);
+}
+
 static int round_out(struct i915_address_space *vm, u64 addr, u64 length,
 		     u64 *start, u64 *end)
 {
@@ -180,7 +203,7 @@ int i915_svm_setparam_ioctl(struct drm_device *dev, void *data, struct drm_file 
 }
 
 /* A user range must be wholly mapped by mappings that the GPU may use. */
-static int check_mapped(struct i915_svm *svm, u64 start, u64 end)
+static int check_mapped(struct i915_svm *svm, u64 start, u64 end, bool unshare)
 {
 	struct vm_area_struct *vma;
 	VMA_ITERATOR(vmi, svm->mm, start);
@@ -193,7 +216,8 @@ static int check_mapped(struct i915_svm *svm, u64 start, u64 end)
 	for_each_vma_range(vmi, vma, end) {
 		if (vma->vm_start > pos)
 			break;
-		if (!i915_svm_vma_usable(vma)) {
+		if (!i915_svm_vma_usable(vma) &&
+		    !(unshare && i915_svm_vma_unsharable(vma))) {
 			err = vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP) ?
 				-EINVAL : -EACCES;
 			break;
@@ -208,14 +232,15 @@ static int check_mapped(struct i915_svm *svm, u64 start, u64 end)
 static int bind_buffer(struct i915_svm *svm, const struct drm_i915_gem_vm_bind_va *va,
 		       u64 start, u64 end)
 {
+	const bool unshare = va->flags & I915_GEM_VM_BIND_UNSHARE;
 	int err;
 
 	if (va->offset || va->handle)
 		return -EINVAL;
 
-	err = check_mapped(svm, start, end);
+	err = check_mapped(svm, start, end, unshare);
 	if (!err)
-		err = i915_svm_range_bind(svm, start, end, NULL, 0);
+		err = i915_svm_range_bind(svm, start, end, unshare, NULL, 0);
 
 	return err;
 }
@@ -226,7 +251,8 @@ static int bind_object(struct drm_file *file, struct i915_svm *svm,
 	struct drm_i915_gem_object *obj;
 	int err;
 
-	if (!PAGE_ALIGNED(va->start | va->length | va->offset))
+	if (!PAGE_ALIGNED(va->start | va->length | va->offset) ||
+	    va->flags & I915_GEM_VM_BIND_UNSHARE)
 		return -EINVAL;
 
 	obj = i915_gem_object_lookup(file, va->handle);
@@ -238,7 +264,7 @@ static int bind_object(struct drm_file *file, struct i915_svm *svm,
 	else if (i915_gem_object_is_userptr(obj))
 		err = -EOPNOTSUPP; /* bind the CPU range instead */
 	else
-		err = i915_svm_range_bind(svm, start, end, obj, va->offset);
+		err = i915_svm_range_bind(svm, start, end, false, obj, va->offset);
 	i915_gem_object_put(obj);
 
 	return err;
@@ -265,7 +291,7 @@ static int bind_one(struct drm_file *file, struct i915_svm *svm,
 		    const struct drm_i915_gem_vm_bind_va *va)
 {
 	const u32 known = I915_GEM_VM_BIND_UNBIND | I915_GEM_VM_BIND_READONLY |
-		I915_GEM_VM_BIND_POPULATE;
+		I915_GEM_VM_BIND_POPULATE | I915_GEM_VM_BIND_UNSHARE;
 	u64 start, end;
 	int err;
 
@@ -500,13 +526,12 @@ static int prefetch_pages(struct i915_svm *svm, u32 region, u64 start, u64 end,
 
 	for (err = 0; start < end && !err; start = next) {
 		struct i915_svm_migrated one = {};
-		struct i915_svm_advice a;
+		struct i915_svm_move how;
 
 		next = end;
-		i915_svm_advice_at(svm, start, &next, &a);
-		err = i915_svm_migrate_range(dm, svm->mm, start, next,
-					     region == I915_SVM_REGION_LOCAL,
-					     a.granule, svm->copy_mode, &one);
+		i915_svm_advice_at(svm, start, &next, &how);
+		how.to_device = region == I915_SVM_REGION_LOCAL;
+		err = i915_svm_migrate_range(dm, svm->mm, start, next, &how, &one);
 		out->moved += one.moved;
 		out->already += one.already;
 		out->failed_unmapped += one.failed_unmapped;
@@ -583,7 +608,6 @@ int i915_svm_prefetch_ioctl(struct drm_device *dev, void *data, struct drm_file 
 {
 	struct drm_i915_gem_vm_prefetch *args = data;
 	struct i915_svm_migrated out = {};
-	struct i915_address_space *vm;
 	struct i915_svm *svm;
 	int err;
 
@@ -592,18 +616,12 @@ int i915_svm_prefetch_ioctl(struct drm_device *dev, void *data, struct drm_file 
 	     args->region != I915_SVM_REGION_LOCAL))
 		return -EINVAL;
 
-	vm = vm_lookup(file, args->vm_id);
-	if (IS_ERR(vm))
-		return PTR_ERR(vm);
+	svm = svm_begin(file, args->vm_id);
+	if (IS_ERR(svm))
+		return PTR_ERR(svm);
 
-	svm = svm_lock(vm);
-	if (IS_ERR(svm)) {
-		err = PTR_ERR(svm);
-	} else {
-		err = prefetch_locked(svm, args, &out);
-		mutex_unlock(&svm->mutex);
-	}
-	i915_vm_put(vm);
+	err = prefetch_locked(svm, args, &out);
+	svm_end(svm);
 
 	args->moved = out.moved;
 	args->already = out.already;
@@ -633,7 +651,6 @@ static bool advice_valid(u32 attribute, u64 value)
 int i915_svm_advise_ioctl(struct drm_device *dev, void *data, struct drm_file *file)
 {
 	struct drm_i915_gem_vm_advise *args = data;
-	struct i915_address_space *vm;
 	struct i915_svm *svm;
 	u64 start, end;
 	int err;
@@ -642,21 +659,14 @@ int i915_svm_advise_ioctl(struct drm_device *dev, void *data, struct drm_file *f
 	    !advice_valid(args->attribute, args->value))
 		return -EINVAL;
 
-	vm = vm_lookup(file, args->vm_id);
-	if (IS_ERR(vm))
-		return PTR_ERR(vm);
+	svm = svm_begin(file, args->vm_id);
+	if (IS_ERR(svm))
+		return PTR_ERR(svm);
 
-	svm = svm_lock(vm);
-	if (IS_ERR(svm)) {
-		err = PTR_ERR(svm);
-	} else {
-		err = round_out(vm, args->start, args->length, &start, &end);
-		if (!err)
-			err = i915_svm_advise(svm, start, end, args->attribute,
-					      args->value);
-		mutex_unlock(&svm->mutex);
-	}
-	i915_vm_put(vm);
+	err = round_out(svm->vm, args->start, args->length, &start, &end);
+	if (!err)
+		err = i915_svm_advise(svm, start, end, args->attribute, args->value);
+	svm_end(svm);
 
 	return err;
 }
@@ -664,26 +674,19 @@ int i915_svm_advise_ioctl(struct drm_device *dev, void *data, struct drm_file *f
 int i915_svm_query_ioctl(struct drm_device *dev, void *data, struct drm_file *file)
 {
 	struct drm_i915_gem_vm_query *args = data;
-	struct i915_address_space *vm;
 	struct i915_svm *svm;
 	int err;
 
 	if (args->flags || memchr_inv(args->rsvd, 0, sizeof(args->rsvd)))
 		return -EINVAL;
 
-	vm = vm_lookup(file, args->vm_id);
-	if (IS_ERR(vm))
-		return PTR_ERR(vm);
+	svm = svm_begin(file, args->vm_id);
+	if (IS_ERR(svm))
+		return PTR_ERR(svm);
 
-	svm = svm_lock(vm);
-	if (IS_ERR(svm)) {
-		err = PTR_ERR(svm);
-	} else {
-		err = args->start < vm->total ?
-			i915_svm_range_query(svm, args) : -EINVAL;
-		mutex_unlock(&svm->mutex);
-	}
-	i915_vm_put(vm);
+	err = args->start < svm->vm->total ?
+		i915_svm_range_query(svm, args) : -EINVAL;
+	svm_end(svm);
 
 	return err;
 }

@@ -2,8 +2,8 @@
 /*
  * DOC: Migration
  *
- * Pages move between system memory and device memory in steps of at most
- * 2 MiB, by the core's migrate_vma interface: pages are locked and unmapped
+ * Pages move between system memory and device memory in steps of some
+ * MiB, by the core's migrate_vma interface: pages are locked and unmapped
  * from all CPUs (which runs our own notifiers: the GPU loses them too),
  * copied, and replaced. Nobody can see a page half-way.
  *
@@ -27,6 +27,8 @@
 #include <linux/delay.h>
 #include <linux/hmm.h>
 #include <linux/hugetlb.h>
+#include <linux/ktime.h>
+#include <linux/mempolicy.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
@@ -41,6 +43,13 @@
 #define LOCK_SLICE	SZ_64M
 /* Snapshots that change under us are taken again so often. */
 #define SNAPSHOT_TRIES	16
+/*
+ * What prefetch moves in one step: fewer and larger ones cost fewer
+ * submissions and notifications, but lock more pages at a time.
+ */
+#define STEP_EXTENTS	4
+#define STEP_SIZE	(STEP_EXTENTS * I915_SVM_EXTENT_SIZE)
+#define STEP_PAGES	(STEP_SIZE >> PAGE_SHIFT)
 /* An extent whose pages are locked by others is tried again so often. */
 #define EVICT_TRIES	16
 
@@ -50,10 +59,12 @@
 struct step {
 	struct migrate_vma args;
 	struct i915_svm_copy copy;
-	struct i915_svm_extent *spare;
+	struct i915_svm_extent *spare[STEP_EXTENTS]; /* by 2 MiB of addresses */
 	unsigned int max;
 	bool open;	/* between setup and finalize */
 	bool failed;	/* neither blitter nor CPU could copy */
+	ktime_t began;	/* of the part that runs now */
+	u64 ns;		/* of the parts that ended */
 	unsigned long *src, *dst;
 	struct page **pages; /* device pages taken, by index */
 };
@@ -74,9 +85,10 @@ static struct step *step_alloc(struct i915_svm_devmem *dm, unsigned int max)
 	size += max * (2 * sizeof(unsigned long) + 3 * sizeof(struct page *) +
 		       2 * sizeof(struct scatterlist));
 
-	step = kvzalloc(size, GFP_KERNEL | __GFP_NOWARN);
+	step = kvmalloc(size, GFP_KERNEL | __GFP_NOWARN);
 	if (!step)
 		return NULL;
+	memset(step, 0, sizeof(*step)); /* the arrays are, where they are used */
 
 	p = (void *)step + ALIGN(sizeof(*step), sizeof(void *));
 	step->copy.sys_sg = p;
@@ -98,6 +110,24 @@ static struct step *step_alloc(struct i915_svm_devmem *dm, unsigned int max)
 	return step;
 }
 
+/* The step of CPU touches: the last one's, if nobody else has it. */
+static struct step *step_take(struct i915_svm_devmem *dm)
+{
+	return xchg(&dm->step, NULL) ?: step_alloc(dm, I915_SVM_EXTENT_PAGES);
+}
+
+static void step_give(struct i915_svm_devmem *dm, struct step *step)
+{
+	if (step->max == I915_SVM_EXTENT_PAGES)
+		step = xchg(&dm->step, step);
+	step_free(step);
+}
+
+void i915_svm_migrate_fini(struct i915_svm_devmem *dm)
+{
+	step_free(xchg(&dm->step, NULL));
+}
+
 static void step_args(struct step *step, struct vm_area_struct *vma,
 		      unsigned long start, unsigned long end,
 		      enum migrate_vma_direction flags, struct page *fault_page)
@@ -114,7 +144,21 @@ static void step_args(struct step *step, struct vm_area_struct *vma,
 		.flags = flags,
 		.fault_page = fault_page,
 	};
-	memset(step->dst, 0, step->max * sizeof(*step->dst));
+	memset(step->dst, 0, ((end - start) >> PAGE_SHIFT) * sizeof(*step->dst));
+	step->began = ktime_get();
+	step->ns = 0;
+	step->failed = false;
+}
+
+static void step_pause(struct step *step)
+{
+	step->ns += ktime_to_ns(ktime_sub(ktime_get(), step->began));
+}
+
+static void copy_begin(struct i915_svm_copy *copy, bool to_device)
+{
+	copy->to_device = to_device;
+	copy->count = 0;
 }
 
 static void copy_add(struct i915_svm_copy *copy, struct page *sys,
@@ -146,14 +190,95 @@ static void drop_destinations(unsigned long *dst, unsigned long npages)
 	}
 }
 
-static unsigned long count_moved(const unsigned long *src,
-				 const unsigned long *dst, unsigned long npages)
+/* The device page of a pair that moved, or NULL. */
+static struct page *moved_page(const struct step *step, unsigned long i)
 {
-	unsigned long i, n = 0;
+	if (!source_moves(step->src[i]) || !step->dst[i])
+		return NULL;
 
-	for (i = 0; i < npages; i++)
-		n += source_moves(src[i]) && dst[i];
+	return migrate_pfn_to_page(step->copy.to_device ? step->dst[i] : step->src[i]);
+}
+
+/* The largest page that begins @n pages at a place in memory and device memory. */
+static enum i915_svm_leaf leaf_of(unsigned long pfn, unsigned long dev_pfn,
+				  unsigned long n)
+{
+	enum i915_svm_leaf leaf = I915_SVM_LEAF_2M;
+
+	while (leaf != I915_SVM_LEAF_4K &&
+	       (n < i915_svm_leaf_pages(leaf) ||
+		!IS_ALIGNED(pfn | dev_pfn, i915_svm_leaf_pages(leaf))))
+		leaf--;
+
+	return leaf;
+}
+
+/* How many pages from @i on moved to or from device pages that follow each other. */
+static unsigned long moved_run(const struct step *step, unsigned long i,
+			       unsigned long npages, unsigned long dev_pfn)
+{
+	/* An extent has one account. */
+	const unsigned long limit = I915_SVM_EXTENT_PAGES - dev_pfn % I915_SVM_EXTENT_PAGES;
+	unsigned long n = 1;
+
+	while (n < limit && i + n < npages &&
+	       moved_page(step, i + n) == pfn_to_page(dev_pfn + n))
+		n++;
+
 	return n;
+}
+
+/*
+ * Count what moved of a step whose first page has number @pfn, by size of
+ * what is contiguous. Its sources are still there. Returns the number of pages.
+ */
+static unsigned long count_moved(const struct step *step, unsigned long pfn,
+				 unsigned long npages)
+{
+	const enum i915_svm_flow flow = step->copy.to_device ?
+		I915_SVM_FLOW_TO_DEVICE : I915_SVM_FLOW_TO_SYSTEM;
+	unsigned long i = 0, end, moved = 0;
+
+	while (i < npages) {
+		struct page *dev = moved_page(step, i);
+		u64 count[I915_SVM_LEAF_COUNT] = {};
+		struct i915_svm_account *account;
+		unsigned long dev_pfn;
+		enum i915_svm_leaf leaf;
+
+		if (!dev) {
+			i++;
+			continue;
+		}
+
+		dev_pfn = page_to_pfn(dev);
+		account = i915_svm_page_extent(dev)->account;
+		end = i + moved_run(step, i, npages, dev_pfn);
+		moved += end - i;
+		while (i < end) {
+			leaf = leaf_of(pfn + i, dev_pfn, end - i);
+			count[leaf]++;
+			i += i915_svm_leaf_pages(leaf);
+			dev_pfn += i915_svm_leaf_pages(leaf);
+		}
+		for (leaf = 0; leaf < I915_SVM_LEAF_COUNT; leaf++)
+			if (count[leaf])
+				i915_svm_account_flow(account, flow, leaf, count[leaf],
+						      div_u64(step->ns * count[leaf] *
+							      i915_svm_leaf_pages(leaf),
+							      step->copy.count));
+	}
+
+	return moved;
+}
+
+static void release_spares(struct step *step)
+{
+	unsigned int i;
+
+	for (i = 0; i < STEP_EXTENTS; i++)
+		if (step->spare[i])
+			i915_svm_extent_release(fetch_and_zero(&step->spare[i]));
 }
 
 /* Returns the number of pages that moved. */
@@ -165,12 +290,14 @@ static unsigned long step_finish(struct step *step)
 	if (!step->open)
 		return 0;
 
+	step->began = ktime_get();
 	step->failed = i915_svm_copy_finish(&step->copy);
 	if (step->failed)
 		drop_destinations(step->dst, step->args.npages);
 
 	migrate_vma_pages(&step->args);
-	moved = count_moved(step->src, step->dst, step->args.npages);
+	step_pause(step);
+	moved = count_moved(step, step->args.start >> PAGE_SHIFT, step->args.npages);
 	migrate_vma_finalize(&step->args);
 	step->open = false;
 
@@ -181,72 +308,152 @@ static unsigned long step_finish(struct step *step)
 	else
 		i915_svm_dev_count(dm, TO_SYSTEM, moved);
 
-	if (step->spare)
-		i915_svm_extent_release(fetch_and_zero(&step->spare));
+	release_spares(step);
 	return moved;
 }
 
-/* System pages for the device pages that setup has collected. */
-static void fill_system(struct step *step, unsigned long *no_memory)
+/*
+ * Pages that follow each other, for the GPU's large entries and fewer pieces
+ * to copy; never at the price of reclaim. Not zeroed: all of it is written.
+ */
+static struct page *alloc_contiguous(struct vm_area_struct *vma, unsigned int order)
 {
-	unsigned long i;
+	const gfp_t gfp = (GFP_HIGHUSER_MOVABLE | __GFP_NOWARN | __GFP_NORETRY) &
+		~__GFP_DIRECT_RECLAIM;
+	struct page *page;
 
-	step->copy.to_device = false;
-	step->copy.count = 0;
+	/* A policy of the mapping places each page for itself. */
+	if (vma && vma_policy(vma))
+		return NULL;
 
-	for (i = 0; i < step->args.npages; i++) {
+	page = alloc_pages(gfp, order);
+	if (page)
+		split_page(page, order);
+	return page;
+}
+
+static struct page *alloc_single(struct vm_area_struct *vma, unsigned long addr)
+{
+	const gfp_t gfp = GFP_HIGHUSER_MOVABLE | __GFP_NOWARN;
+
+	return vma ? alloc_page_vma(gfp, vma, addr) : alloc_page(gfp);
+}
+
+/* As many as possible of @n pages for @addr, at least one. Returns how many, 0 without memory. */
+static unsigned long alloc_system(struct vm_area_struct *vma, unsigned long addr,
+				  unsigned long n, struct page **first)
+{
+	enum i915_svm_leaf leaf;
+
+	for (leaf = leaf_of(addr >> PAGE_SHIFT, 0, n); leaf != I915_SVM_LEAF_4K; leaf--) {
+		*first = alloc_contiguous(vma, ilog2(i915_svm_leaf_pages(leaf)));
+		if (*first)
+			return i915_svm_leaf_pages(leaf);
+	}
+
+	*first = alloc_single(vma, addr);
+	return *first ? 1 : 0;
+}
+
+/*
+ * System pages for the device pages that were collected: of a mapping, or, by
+ * eviction, of an extent, in which a page's place follows its address, too.
+ */
+static void fill_system(struct step *step, struct vm_area_struct *vma,
+			unsigned long addr, unsigned long npages,
+			unsigned long *no_memory)
+{
+	unsigned long i = 0, run, n, k;
+
+	copy_begin(&step->copy, false);
+
+	while (i < npages) {
 		struct page *sys;
 
-		if (!source_moves(step->src[i]))
-			continue;
-
-		sys = alloc_page_vma(GFP_HIGHUSER_MOVABLE | __GFP_NOWARN,
-				     step->args.vma,
-				     step->args.start + (i << PAGE_SHIFT));
-		if (!sys) {
-			(*no_memory)++;
+		for (run = 0; i + run < npages && source_moves(step->src[i + run]); run++)
+			;
+		if (!run) {
+			i++;
 			continue;
 		}
 
-		lock_page(sys);
-		step->dst[i] = migrate_pfn(page_to_pfn(sys));
-		copy_add(&step->copy, sys, migrate_pfn_to_page(step->src[i]));
+		n = alloc_system(vma, addr + (i << PAGE_SHIFT), run, &sys);
+		for (k = 0; k < n; k++) {
+			__SetPageLocked(sys + k); /* nobody else knows it yet */
+			step->dst[i + k] = migrate_pfn(page_to_pfn(sys + k));
+			copy_add(&step->copy, sys + k,
+				 migrate_pfn_to_page(step->src[i + k]));
+		}
+		if (!n)
+			(*no_memory)++;
+		i += n ?: 1;
 	}
+}
+
+/* A KSM page belongs to many, and its owner looks at it. */
+static bool may_go_to_device(struct page *page)
+{
+	return folio_test_anon(page_folio(page)) && !folio_test_ksm(page_folio(page));
+}
+
+/* Device pages for what lies in one 2 MiB of addresses. */
+static void fill_device_piece(struct step *step, struct i915_svm_extent *spare,
+			      unsigned long first, unsigned long npages,
+			      unsigned long *no_memory, unsigned long *wrong_type)
+{
+	DECLARE_BITMAP(want, I915_SVM_EXTENT_PAGES) = {};
+	unsigned long *src = step->src + first, *dst = step->dst + first;
+	struct page **pages = step->pages + first;
+	unsigned long i;
+
+	for (i = 0; i < npages; i++) {
+		if (!source_moves(src[i]))
+			continue;
+		if (may_go_to_device(migrate_pfn_to_page(src[i])))
+			__set_bit(i, want);
+		else
+			(*wrong_type)++;
+	}
+
+	if (!spare) {
+		*no_memory += bitmap_weight(want, npages);
+		return;
+	}
+
+	i915_svm_devmem_take(step->copy.dm, spare,
+			     step->args.start + (first << PAGE_SHIFT), want,
+			     npages, pages);
+
+	for_each_set_bit(i, want, npages) {
+		if (!pages[i]) {
+			(*no_memory)++;
+			continue;
+		}
+		dst[i] = migrate_pfn(page_to_pfn(pages[i]));
+		copy_add(&step->copy, migrate_pfn_to_page(src[i]), pages[i]);
+	}
+}
+
+/* The end of the 2 MiB that hold @addr, or @end. */
+static unsigned long piece_end(unsigned long addr, unsigned long end)
+{
+	return min(end, round_down(addr, I915_SVM_EXTENT_SIZE) + I915_SVM_EXTENT_SIZE);
 }
 
 /* Device pages for the anonymous pages that setup has collected. */
 static void fill_device(struct step *step, unsigned long *no_memory,
 			unsigned long *wrong_type)
 {
-	DECLARE_BITMAP(want, I915_SVM_EXTENT_PAGES) = {};
-	unsigned int npages = step->args.npages, i;
+	unsigned long addr = step->args.start, next;
+	unsigned int i;
 
-	step->copy.to_device = true;
-	step->copy.count = 0;
+	copy_begin(&step->copy, true);
 
-	for (i = 0; i < npages; i++) {
-		if (!source_moves(step->src[i]))
-			continue;
-		/* A KSM page belongs to many, and its owner looks at it. */
-		if (folio_test_anon(page_folio(migrate_pfn_to_page(step->src[i]))) &&
-		    !folio_test_ksm(page_folio(migrate_pfn_to_page(step->src[i]))))
-			__set_bit(i, want);
-		else
-			(*wrong_type)++;
-	}
-
-	i915_svm_devmem_take(step->copy.dm, step->spare, step->args.start,
-			     want, npages, step->pages);
-
-	for_each_set_bit(i, want, npages) {
-		struct page *dev = step->pages[i];
-
-		if (!dev) {
-			(*no_memory)++;
-			continue;
-		}
-		step->dst[i] = migrate_pfn(page_to_pfn(dev));
-		copy_add(&step->copy, migrate_pfn_to_page(step->src[i]), dev);
+	for (i = 0; addr < step->args.end; addr = next, i++) {
+		next = piece_end(addr, step->args.end);
+		fill_device_piece(step, step->spare[i],
+				  (addr - step->args.start) >> PAGE_SHIFT,
+				  (next - addr) >> PAGE_SHIFT, no_memory, wrong_type);
 	}
 }
 
@@ -268,7 +475,7 @@ vm_fault_t i915_svm_migrate_to_ram(struct vm_fault *vmf)
 	i915_svm_dev_count(dm, FAULTS, 1);
 	trace_i915_svm_fault(vmf->address, granule);
 
-	step = step_alloc(dm, granule >> PAGE_SHIFT);
+	step = step_take(dm);
 	if (!step) {
 		granule = PAGE_SIZE;
 		step = step_alloc(dm, 1);
@@ -283,16 +490,17 @@ vm_fault_t i915_svm_migrate_to_ram(struct vm_fault *vmf)
 		  MIGRATE_VMA_SELECT_DEVICE_PRIVATE, vmf->page);
 
 	if (migrate_vma_setup(&step->args)) {
-		step_free(step);
+		step_give(dm, step);
 		return VM_FAULT_SIGBUS;
 	}
 
 	step->open = true;
-	fill_system(step, &no_memory);
+	fill_system(step, vmf->vma, step->args.start, step->args.npages, &no_memory);
 	i915_svm_copy_start(&step->copy, I915_SVM_COPY_BLITTER);
+	step_pause(step);
 	moved = step_finish(step);
 	failed = step->failed;
-	step_free(step);
+	step_give(dm, step);
 
 	if (moved)
 		return 0;
@@ -305,35 +513,21 @@ static int evict_pass(struct i915_svm_extent *extent, struct step *step)
 {
 	struct i915_svm_devmem *dm = extent->dm;
 	const unsigned int npages = I915_SVM_EXTENT_PAGES;
-	unsigned long moved;
-	unsigned int i;
+	unsigned long moved, no_memory = 0;
 
 	memset(step->dst, 0, npages * sizeof(*step->dst));
-	step->copy.to_device = false;
-	step->copy.count = 0;
+	step->began = ktime_get();
+	step->ns = 0;
 
 	migrate_device_range(step->src, extent->first_pfn, npages);
-	for (i = 0; i < npages; i++) {
-		struct page *sys;
-
-		if (!source_moves(step->src[i]))
-			continue;
-
-		sys = alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_NOWARN);
-		if (!sys)
-			continue;
-
-		lock_page(sys);
-		step->dst[i] = migrate_pfn(page_to_pfn(sys));
-		copy_add(&step->copy, sys, migrate_pfn_to_page(step->src[i]));
-	}
-
+	fill_system(step, NULL, 0, npages, &no_memory);
 	i915_svm_copy_start(&step->copy, I915_SVM_COPY_BLITTER);
 	if (i915_svm_copy_finish(&step->copy))
 		drop_destinations(step->dst, npages);
 
 	migrate_device_pages(step->src, step->dst, npages);
-	moved = count_moved(step->src, step->dst, npages);
+	step_pause(step);
+	moved = count_moved(step, 0, npages);
 	migrate_device_finalize(step->src, step->dst, npages);
 
 	trace_i915_svm_evict(extent->first_pfn, moved);
@@ -358,14 +552,14 @@ int i915_svm_migrate_extent(struct i915_svm_extent *extent)
 	if (!READ_ONCE(extent->used))
 		return 0;
 
-	step = step_alloc(extent->dm, I915_SVM_EXTENT_PAGES);
+	step = step_take(extent->dm);
 	if (!step)
 		return -ENOMEM;
 
 	while ((err = evict_pass(extent, step)) && ++tries < EVICT_TRIES)
 		usleep_range(100, 1000);
 
-	step_free(step);
+	step_give(extent->dm, step);
 	return err;
 }
 
@@ -376,9 +570,7 @@ int i915_svm_migrate_extent(struct i915_svm_extent *extent)
 struct migration {
 	struct i915_svm_devmem *dm;
 	struct mm_struct *mm;
-	bool to_device;
-	unsigned long granule;
-	enum i915_svm_copy_mode mode;
+	const struct i915_svm_move *how;
 	struct i915_svm_migrated *out;
 
 	/* Watches the range while snapshots of it are taken. */
@@ -406,9 +598,27 @@ struct snapshot {
 	unsigned long system, device, absent;
 };
 
-/* What is mapped in a stretch now, without touching anything. */
-static void take_snapshot(struct migration *m, unsigned long start,
-			  unsigned long end, struct snapshot *snap)
+static void count_snapshot(const unsigned long *pfns, unsigned long n,
+			   struct snapshot *snap)
+{
+	unsigned long i;
+
+	for (i = 0; i < n; i++) {
+		if (!(pfns[i] & HMM_PFN_VALID))
+			snap->absent++;
+		else if (is_device_private_page(hmm_pfn_to_page(pfns[i])))
+			snap->device++;
+		else
+			snap->system++;
+	}
+}
+
+/*
+ * What is mapped in a stretch now, without touching anything; by 2 MiB.
+ * Returns the sum.
+ */
+static struct snapshot take_snapshot(struct migration *m, unsigned long start,
+				     unsigned long end, struct snapshot *snaps)
 {
 	struct hmm_range range = {
 		.notifier = &m->watch,
@@ -417,31 +627,33 @@ static void take_snapshot(struct migration *m, unsigned long start,
 		.hmm_pfns = m->pfns,
 		.dev_private_owner = m->dm->i915,
 	};
-	unsigned long i, n = (end - start) >> PAGE_SHIFT;
+	unsigned long addr, next;
 	unsigned int tries = SNAPSHOT_TRIES;
+	struct snapshot sum = {};
 	int err;
 
 	do {
-		memset(m->pfns, 0, n * sizeof(*m->pfns));
+		memset(m->pfns, 0, ((end - start) >> PAGE_SHIFT) * sizeof(*m->pfns));
 		/* No waiting here: who invalidates may want a page of the open step. */
 		range.notifier_seq = READ_ONCE(m->watch.invalidate_seq);
 		err = hmm_range_fault(&range);
 	} while (err == -EBUSY && --tries);
 
-	*snap = (struct snapshot) {};
-	for (i = 0; i < n; i++) {
-		if (err || !(m->pfns[i] & HMM_PFN_VALID))
-			snap->absent++;
-		else if (is_device_private_page(hmm_pfn_to_page(m->pfns[i])))
-			snap->device++;
+	for (addr = start; addr < end; addr = next, snaps++) {
+		const unsigned long n = (piece_end(addr, end) - addr) >> PAGE_SHIFT;
+
+		next = piece_end(addr, end);
+		*snaps = (struct snapshot) {};
+		if (err) /* unknown: let the migration itself find out */
+			snaps->system = n;
 		else
-			snap->system++;
+			count_snapshot(m->pfns + ((addr - start) >> PAGE_SHIFT), n, snaps);
+		sum.system += snaps->system;
+		sum.device += snaps->device;
+		sum.absent += snaps->absent;
 	}
-	/* Unknown: let the migration itself find out. */
-	if (err) {
-		snap->system = n;
-		snap->absent = 0;
-	}
+
+	return sum;
 }
 
 static void finish(struct migration *m, struct step *step)
@@ -463,18 +675,49 @@ static void finish_all(struct migration *m)
 	finish(m, m->steps[!m->next]);
 }
 
-/* Move one stretch of at most 2 MiB inside one mapping. */
+/*
+ * Memory for what may move to the device, before any page is locked. What
+ * does not get any stays. Returns 0 or -EINTR.
+ */
+static int make_room(struct migration *m, struct step *step,
+		     const struct snapshot *snaps, unsigned int pieces)
+{
+	unsigned int i;
+
+	for (i = 0; i < pieces; i++) {
+		struct i915_svm_extent *extent;
+
+		if (!snaps[i].system)
+			continue;
+
+		extent = i915_svm_extent_create(m->dm, m->how);
+		if (!IS_ERR(extent)) {
+			step->spare[i] = extent;
+		} else if (PTR_ERR(extent) == -EINTR || PTR_ERR(extent) == -ERESTARTSYS) {
+			release_spares(step);
+			return -EINTR;
+		} else {
+			break; /* the next would not fare better */
+		}
+	}
+
+	return 0;
+}
+
+/* Move one stretch of at most STEP_SIZE inside one mapping. */
 static int migrate_stretch(struct migration *m, struct vm_area_struct *vma,
 			   unsigned long start, unsigned long end)
 {
+	const unsigned int pieces = DIV_ROUND_UP(end - round_down(start, I915_SVM_EXTENT_SIZE),
+						 I915_SVM_EXTENT_SIZE);
 	struct step *step = m->steps[m->next];
 	unsigned long candidates, no_memory = 0, wrong_type = 0, rest;
 	struct i915_svm_migrated *out = m->out;
-	struct snapshot snap;
+	struct snapshot snaps[STEP_EXTENTS], snap;
 
-	take_snapshot(m, start, end, &snap);
-	candidates = m->to_device ? snap.system : snap.device;
-	out->already += (u64)(m->to_device ? snap.device : snap.system) << PAGE_SHIFT;
+	snap = take_snapshot(m, start, end, snaps);
+	candidates = m->how->to_device ? snap.system : snap.device;
+	out->already += (u64)(m->how->to_device ? snap.device : snap.system) << PAGE_SHIFT;
 	out->absent += (u64)snap.absent << PAGE_SHIFT;
 	if (!candidates)
 		return 0;
@@ -483,32 +726,29 @@ static int migrate_stretch(struct migration *m, struct vm_area_struct *vma,
 	finish(m, step);
 	step->copy.count = 0;
 
-	if (m->to_device) {
-		step->spare = i915_svm_extent_create(m->dm, m->granule);
-		if (IS_ERR(step->spare)) {
-			const int err = PTR_ERR(step->spare);
+	if (m->how->to_device) {
+		const int err = make_room(m, step, snaps, pieces);
 
-			step->spare = NULL;
+		if (err || !memchr_inv(step->spare, 0, sizeof(step->spare))) {
 			out->failed_memory += (u64)candidates << PAGE_SHIFT;
-			return err == -EINTR || err == -ERESTARTSYS ? -EINTR : 0;
+			return err;
 		}
 	}
 
-	step_args(step, vma, start, end, m->to_device ?
+	step_args(step, vma, start, end, m->how->to_device ?
 		  MIGRATE_VMA_SELECT_SYSTEM : MIGRATE_VMA_SELECT_DEVICE_PRIVATE,
 		  NULL);
 	if (migrate_vma_setup(&step->args)) {
-		if (step->spare)
-			i915_svm_extent_release(fetch_and_zero(&step->spare));
+		release_spares(step);
 		out->failed_type += (u64)candidates << PAGE_SHIFT;
 		return 0;
 	}
 
 	step->open = true;
-	if (m->to_device)
+	if (m->how->to_device)
 		fill_device(step, &no_memory, &wrong_type);
 	else
-		fill_system(step, &no_memory);
+		fill_system(step, vma, start, step->args.npages, &no_memory);
 
 	/* What the snapshot saw and setup did not give us is in use. */
 	no_memory = min(no_memory, candidates);
@@ -522,7 +762,8 @@ static int migrate_stretch(struct migration *m, struct vm_area_struct *vma,
 		wrong_type += rest;
 	out->failed_type += (u64)wrong_type << PAGE_SHIFT;
 
-	i915_svm_copy_start(&step->copy, m->mode);
+	i915_svm_copy_start(&step->copy, m->how->mode);
+	step_pause(step);
 	m->next = !m->next;
 	return 0;
 }
@@ -555,8 +796,7 @@ static long long migrate_at(struct migration *m, unsigned long addr,
 		return next;
 	}
 
-	next = min(next, round_down(addr, I915_SVM_EXTENT_SIZE) +
-		   I915_SVM_EXTENT_SIZE);
+	next = min(next, round_down(addr, STEP_SIZE) + STEP_SIZE);
 	err = migrate_stretch(m, vma, addr, next);
 	return err ?: next;
 }
@@ -599,27 +839,26 @@ static int migrate_locked(struct migration *m, unsigned long start,
 }
 
 int i915_svm_migrate_range(struct i915_svm_devmem *dm, struct mm_struct *mm,
-			   u64 start, u64 end, bool to_device, u64 granule,
-			   enum i915_svm_copy_mode mode,
+			   u64 start, u64 end, const struct i915_svm_move *how,
 			   struct i915_svm_migrated *out)
 {
 	struct migration m = {
 		.dm = dm,
 		.mm = mm,
-		.to_device = to_device,
-		.granule = granule,
-		.mode = mode,
+		.how = how,
 		.out = out,
 	};
+	unsigned int max;
 	int err = -ENOMEM;
 
 	memset(out, 0, sizeof(*out));
 	if (start >= end)
 		return 0;
 
-	m.pfns = kvmalloc_array(I915_SVM_EXTENT_PAGES, sizeof(*m.pfns), GFP_KERNEL);
-	m.steps[0] = step_alloc(dm, I915_SVM_EXTENT_PAGES);
-	m.steps[1] = step_alloc(dm, I915_SVM_EXTENT_PAGES);
+	max = min_t(u64, STEP_PAGES, (end - start) >> PAGE_SHIFT);
+	m.pfns = kvmalloc_array(max, sizeof(*m.pfns), GFP_KERNEL);
+	m.steps[0] = step_alloc(dm, max);
+	m.steps[1] = step_alloc(dm, max);
 	if (!m.pfns || !m.steps[0] || !m.steps[1])
 		goto out_free;
 
@@ -628,7 +867,9 @@ int i915_svm_migrate_range(struct i915_svm_devmem *dm, struct mm_struct *mm,
 	if (err)
 		goto out_free;
 
+	i915_svm_copy_wake(dm);
 	err = migrate_locked(&m, start, end);
+	i915_svm_copy_rest(dm);
 	mmu_interval_notifier_remove(&m.watch);
 
 out_free:

@@ -241,8 +241,9 @@ static unsigned int run_end(const struct i915_svm_block *block, unsigned int pag
 bool i915_svm_block_zap(struct i915_svm *svm, struct i915_svm_block *block,
 			unsigned int first, unsigned int last)
 {
-	unsigned int page;
-	bool any = false;
+	const enum i915_svm_leaf leaf = block->leaf;
+	unsigned int page, pages = 0, system = 0;
+	const ktime_t began = ktime_get();
 
 	lockdep_assert_held_write(&svm->notifier_lock);
 
@@ -259,19 +260,26 @@ bool i915_svm_block_zap(struct i915_svm *svm, struct i915_svm_block *block,
 		while (!test_bit(page, block->heads))
 			page--;
 		end = run_end(block, page);
+		pages += end - page;
+		if (!test_bit(page, block->local) && !test_bit(page, block->object))
+			system += end - page;
 
 		i915_svm_pt_clear(svm, block, page, end - page);
 		unmap_run(svm, block, page, end);
 		bitmap_clear(block->valid, page, end - page);
 		bitmap_clear(block->local, page, end - page);
 		__clear_bit(page, block->heads);
-		i915_svm_count(svm, PAGES_INVALIDATED, end - page);
-		any = true;
-
 		page = find_next_bit(block->valid, I915_SVM_BLOCK_PAGES, end);
 	}
 
-	return any;
+	if (pages) {
+		i915_svm_count(svm, PAGES_INVALIDATED, pages);
+		i915_svm_account_resident(svm->account, -(s64)system, 0);
+		i915_svm_account_flow(svm->account, I915_SVM_FLOW_UNMAP, leaf,
+				      pages / i915_svm_leaf_pages(leaf),
+				      ktime_to_ns(ktime_sub(ktime_get(), began)));
+	}
+	return pages;
 }
 
 /* The first valid page from @page on: of an object, or of the CPU. */

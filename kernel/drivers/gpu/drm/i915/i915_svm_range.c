@@ -115,21 +115,31 @@ static void block_put(struct i915_svm *svm, struct i915_svm_block *block)
 		i915_svm_chunk_put(chunk);
 }
 
-static void block_span(u64 addr, u64 start, u64 end,
-		       unsigned int *first, unsigned int *count)
-{
-	const u64 block = round_down(addr, I915_SVM_BLOCK_SIZE);
-	const u64 from = max(start, block);
-	const u64 to = min(end, block + I915_SVM_BLOCK_SIZE);
+/* The part of a stretch that lies in one block. */
+struct span {
+	u64 start;
+	unsigned int first, count; /* pages, from the block's start */
+};
 
-	*first = i915_svm_page(from);
-	*count = (to - from) >> PAGE_SHIFT;
+/* The span at @addr of a stretch that ends at @end; none when it is over. */
+static bool span_at(struct span *s, u64 addr, u64 end)
+{
+	const u64 block_end = round_down(addr, I915_SVM_BLOCK_SIZE) + I915_SVM_BLOCK_SIZE;
+
+	s->start = addr;
+	s->first = i915_svm_page(addr);
+	s->count = addr < end ? (min(end, block_end) - addr) >> PAGE_SHIFT : 0;
+	return s->count;
 }
 
-static u64 next_block(u64 addr)
-{
-	return round_down(addr, I915_SVM_BLOCK_SIZE) + I915_SVM_BLOCK_SIZE;
-}
+#define for_each_span(s, from, to) \
+	for (bool more__ = span_at(s, from, to); more__; \
+	     more__ = span_at(s, (s)->start + ((u64)(s)->count << PAGE_SHIFT), to))
+
+/* Those spans whose block there is. */
+#define for_each_block(svm, block, s, from, to) \
+	for_each_span(s, from, to) \
+		for_each_if(((block) = i915_svm_block_lookup(svm, (s)->start)))
 
 /**
  * i915_svm_range_next - walk the ranges that reach into a stretch
@@ -150,46 +160,38 @@ i915_svm_range_next(struct i915_svm *svm, struct i915_svm_range *prev,
 /* Let go of [start, end) in the blocks; nothing of it is valid any more. */
 static void disown(struct i915_svm *svm, u64 start, u64 end)
 {
-	u64 addr;
+	struct i915_svm_block *block;
+	struct span s;
 
-	for (addr = start; addr < end; addr = next_block(addr)) {
-		struct i915_svm_block *block = i915_svm_block_lookup(svm, addr);
-		unsigned int first, count;
-
-		if (!block)
-			continue;
-
-		block_span(addr, start, end, &first, &count);
-		bitmap_clear(block->owned, first, count);
+	for_each_block(svm, block, &s, start, end) {
+		bitmap_clear(block->owned, s.first, s.count);
 		write_lock(&svm->notifier_lock);
-		bitmap_clear(block->object, first, count);
+		bitmap_clear(block->object, s.first, s.count);
 		write_unlock(&svm->notifier_lock);
-		i915_svm_pt_free(svm, block, first, count);
+		i915_svm_pt_free(svm, block, s.first, s.count);
 		block_put(svm, block);
 	}
 }
 
 static int own(struct i915_svm *svm, u64 start, u64 end, bool object)
 {
-	u64 addr;
+	struct span s;
 
-	for (addr = start; addr < end; addr = next_block(addr)) {
+	for_each_span(&s, start, end) {
 		struct i915_svm_block *block;
-		unsigned int first, count;
 
 		block = fatal_signal_pending(current) ?
-			ERR_PTR(-EINTR) : block_get(svm, addr);
+			ERR_PTR(-EINTR) : block_get(svm, s.start);
 		if (IS_ERR(block)) {
-			disown(svm, start, addr);
+			disown(svm, start, s.start);
 			return PTR_ERR(block);
 		}
 
-		block_span(addr, start, end, &first, &count);
-		bitmap_set(block->owned, first, count);
+		bitmap_set(block->owned, s.first, s.count);
 
 		write_lock(&svm->notifier_lock);
 		if (object)
-			bitmap_set(block->object, first, count);
+			bitmap_set(block->object, s.first, s.count);
 		i915_svm_block_mark(svm, block);
 		write_unlock(&svm->notifier_lock);
 	}
@@ -268,6 +270,7 @@ static int check_size(struct i915_svm *svm, u64 start, u64 end)
  * @svm: the address space
  * @start: first byte, page aligned
  * @end: byte after it, page aligned
+ * @unshare: private memory that the process may only read takes part
  * @obj: object to bind there, NULL for the CPU's memory
  * @offset: into the object, page aligned
  *
@@ -277,7 +280,7 @@ static int check_size(struct i915_svm *svm, u64 start, u64 end)
  * Returns: 0, -EEXIST when some of it is bound already, -ENOSPC when an
  * object in use is in the way or too much is bound.
  */
-int i915_svm_range_bind(struct i915_svm *svm, u64 start, u64 end,
+int i915_svm_range_bind(struct i915_svm *svm, u64 start, u64 end, bool unshare,
 			struct drm_i915_gem_object *obj, u64 offset)
 {
 	struct i915_svm_range *range;
@@ -299,6 +302,7 @@ int i915_svm_range_bind(struct i915_svm *svm, u64 start, u64 end,
 	range = kzalloc(sizeof(*range), GFP_KERNEL_ACCOUNT);
 	if (!range)
 		return -ENOMEM;
+	range->unshare = unshare;
 	range->obj = obj;
 	range->obj_offset = offset;
 
@@ -408,20 +412,14 @@ int i915_svm_range_bind_missing(struct i915_svm *svm, u64 start, u64 end,
 /* Does any block hold a valid page of [start, end)? Marks those that do. */
 static bool mark_valid(struct i915_svm *svm, u64 start, u64 end)
 {
+	struct i915_svm_block *block;
 	bool any = false;
-	u64 addr;
+	struct span s;
 
-	for (addr = start; addr < end; addr = next_block(addr)) {
-		struct i915_svm_block *block = i915_svm_block_lookup(svm, addr);
-		unsigned int first, count;
-
-		if (!block)
-			continue;
-
-		block_span(addr, start, end, &first, &count);
+	for_each_block(svm, block, &s, start, end) {
 		write_lock(&svm->notifier_lock);
-		if (find_next_bit(block->valid, I915_SVM_BLOCK_PAGES, first) <
-		    first + count) {
+		if (find_next_bit(block->valid, I915_SVM_BLOCK_PAGES, s.first) <
+		    s.first + s.count) {
 			i915_svm_block_mark(svm, block);
 			any = true;
 		}
@@ -433,18 +431,12 @@ static bool mark_valid(struct i915_svm *svm, u64 start, u64 end)
 
 static void zap(struct i915_svm *svm, u64 start, u64 end)
 {
-	u64 addr;
+	struct i915_svm_block *block;
+	struct span s;
 
-	for (addr = start; addr < end; addr = next_block(addr)) {
-		struct i915_svm_block *block = i915_svm_block_lookup(svm, addr);
-		unsigned int first, count;
-
-		if (!block)
-			continue;
-
-		block_span(addr, start, end, &first, &count);
+	for_each_block(svm, block, &s, start, end) {
 		write_lock(&svm->notifier_lock);
-		i915_svm_block_zap(svm, block, first, first + count - 1);
+		i915_svm_block_zap(svm, block, s.first, s.first + s.count - 1);
 		write_unlock(&svm->notifier_lock);
 	}
 }
@@ -460,6 +452,7 @@ static void cut_range(struct i915_svm *svm, struct i915_svm_range *range,
 	if (end < to) {
 		tail->svm = svm;
 		tail->mirror = range->mirror;
+		tail->unshare = range->unshare;
 		tail->it.start = end;
 		tail->it.last = to - 1;
 		tail->obj = range->obj;
@@ -641,8 +634,10 @@ static void query_hole(struct i915_svm *svm, u64 addr,
 int i915_svm_range_query(struct i915_svm *svm, struct drm_i915_gem_vm_query *q)
 {
 	u64 addr = round_down(q->start, PAGE_SIZE);
+	struct i915_svm_block *block;
 	struct i915_svm_range *range;
 	u64 start, end, want = q->length;
+	struct span s;
 
 	lockdep_assert_held(&svm->mutex);
 
@@ -669,11 +664,8 @@ int i915_svm_range_query(struct i915_svm *svm, struct drm_i915_gem_vm_query *q)
 	if (want && want < end - start)
 		end = round_up(start + want, PAGE_SIZE);
 
-	for (addr = start; addr < end; addr = next_block(addr)) {
-		unsigned int first, count;
-
-		block_span(addr, start, end, &first, &count);
-		query_block(svm, i915_svm_block_lookup(svm, addr), first, count, q);
+	for_each_block(svm, block, &s, start, end) {
+		query_block(svm, block, s.first, s.count, q);
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();

@@ -99,6 +99,26 @@ TRACE_EVENT(i915_svm_fault,
 	TP_printk("address=%llx granule=%llx", __entry->address, __entry->granule)
 );
 
+TRACE_EVENT(i915_svm_gpu_fault,
+	TP_PROTO(const struct i915_svm *svm, u64 address, const char *engine,
+		 const char *context),
+	TP_ARGS(svm, address, engine, context),
+	TP_STRUCT__entry(
+		__field(const void *, vm)
+		__field(u64, address)
+		__string(engine, engine)
+		__string(context, context)
+	),
+	TP_fast_assign(
+		__entry->vm = svm->vm;
+		__entry->address = address;
+		__assign_str(engine);
+		__assign_str(context);
+	),
+	TP_printk("vm=%p address=%llx engine=%s context=%s", __entry->vm,
+		  __entry->address, __get_str(engine), __get_str(context))
+);
+
 TRACE_EVENT(i915_svm_migrate,
 	TP_PROTO(u64 start, unsigned long asked, unsigned long moved, bool to_device),
 	TP_ARGS(start, asked, moved, to_device),

@@ -23,6 +23,7 @@
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
+#include <linux/ratelimit.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
@@ -34,7 +35,9 @@
 #include <uapi/drm/i915_svm.h>
 
 #include "gt/intel_gtt.h"
+#include "i915_svm_account.h"
 
+struct i915_svm_move;
 struct seq_file;
 
 /* A block is what one page table maps; all bookkeeping is by block. */
@@ -53,13 +56,6 @@ struct seq_file;
 #define I915_SVM_CHUNK_SHIFT	26
 #define I915_SVM_CHUNK_SIZE	BIT_ULL(I915_SVM_CHUNK_SHIFT)
 #define I915_SVM_CHUNK_BLOCKS	(1u << (I915_SVM_CHUNK_SHIFT - I915_SVM_BLOCK_SHIFT))
-
-/* How a block is entered in its page directory. */
-enum i915_svm_leaf {
-	I915_SVM_LEAF_4K,
-	I915_SVM_LEAF_64K,
-	I915_SVM_LEAF_2M,
-};
 
 enum i915_svm_stat {
 	I915_SVM_STAT_SUBMITS,
@@ -133,6 +129,8 @@ struct i915_svm_range {
 	struct drm_mm_node node; /* keeps objects away from it */
 	struct i915_svm *svm;
 	bool mirror;
+	/** @unshare: of the process's own copies of what it may only read, too */
+	bool unshare;
 
 	/** @obj: bound instead of the CPU's memory, or NULL */
 	struct drm_i915_gem_object *obj;
@@ -163,9 +161,24 @@ struct i915_svm_pending {
 	DECLARE_BITMAP(local, I915_SVM_BLOCK_PAGES);
 	DECLARE_BITMAP(object, I915_SVM_BLOCK_PAGES);
 	DECLARE_BITMAP(heads, I915_SVM_BLOCK_PAGES);
+	/* found read-only, but nobody else's */
+	DECLARE_BITMAP(own, I915_SVM_BLOCK_PAGES);
 	dma_addr_t dma[I915_SVM_BLOCK_PAGES];
 	unsigned long seq; /* of the chunk's notifier */
 	bool faulted; /* a mapping is there, but faulting failed */
+	enum i915_svm_leaf leaf; /* as what it was entered */
+};
+
+/* The last GPU fault, to be told about; see i915_svm_fault.c. */
+struct i915_svm_gpu_fault {
+	struct work_struct work;
+	struct ratelimit_state limit;
+	/* set while the rest waits to be told */
+	atomic_t pending;
+	u64 address;
+	unsigned int type, source;
+	char engine[16];
+	char context[TASK_COMM_LEN + 16]; /* as i915_gem_context.name: "comm[pid]" */
 };
 
 /*
@@ -216,6 +229,8 @@ struct i915_svm {
 	u64 submit;
 
 	struct work_struct ban_work;
+	struct i915_svm_gpu_fault fault;
+	struct i915_svm_account *account;
 	struct list_head all_link; /* for debugfs */
 	atomic64_t stats[I915_SVM_STAT_COUNT];
 };
@@ -258,7 +273,7 @@ struct i915_svm *i915_svm_get(struct i915_address_space *vm);
 int i915_svm_enable(struct i915_address_space *vm, u64 value);
 
 /* i915_svm_range.c */
-int i915_svm_range_bind(struct i915_svm *svm, u64 start, u64 end,
+int i915_svm_range_bind(struct i915_svm *svm, u64 start, u64 end, bool unshare,
 			struct drm_i915_gem_object *obj, u64 offset);
 struct i915_svm_range *
 i915_svm_range_next(struct i915_svm *svm, struct i915_svm_range *prev,
@@ -273,6 +288,9 @@ int i915_svm_range_query(struct i915_svm *svm, struct drm_i915_gem_vm_query *q);
 /* i915_svm_debugfs.c */
 void i915_svm_debugfs_add(struct i915_svm *svm);
 void i915_svm_debugfs_remove(struct i915_svm *svm);
+
+/* i915_svm_fault.c */
+void i915_svm_fault_init(struct i915_svm *svm);
 
 /* i915_svm_dump.c */
 void i915_svm_dump(struct seq_file *m, struct i915_svm *svm, bool entries);
@@ -293,8 +311,8 @@ bool i915_svm_take_away(struct i915_svm *svm, u64 start, u64 last);
 /* i915_svm_advice.c */
 int i915_svm_advise(struct i915_svm *svm, u64 start, u64 end, u32 attribute,
 		    u64 value);
-void i915_svm_advice_at(struct i915_svm *svm, u64 start, u64 *end,
-			struct i915_svm_advice *out);
+bool i915_svm_advice_at(struct i915_svm *svm, u64 start, u64 *end,
+			struct i915_svm_move *how);
 void i915_svm_advice_follow(struct i915_svm *svm, u64 start, u64 end);
 void i915_svm_advice_clear(struct i915_svm *svm);
 
@@ -308,6 +326,12 @@ int i915_svm_bo_prefetch(struct drm_i915_gem_object *obj, u32 region);
 /* i915_svm_validate.c */
 int i915_svm_validate(struct i915_svm *svm);
 bool i915_svm_vma_usable(const struct vm_area_struct *vma);
+
+/* i915_svm_unshare.c */
+bool i915_svm_vma_unsharable(struct vm_area_struct *vma);
+int i915_svm_unshare(struct vm_area_struct *vma, unsigned long start,
+		     const unsigned long *pfns, unsigned long *own,
+		     unsigned int first, unsigned int npages);
 
 /* i915_svm_mirror.c */
 int i915_svm_mirror_update(struct i915_svm *svm);

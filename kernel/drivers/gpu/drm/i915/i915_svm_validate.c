@@ -12,7 +12,9 @@
  * Which mappings take part:
  *
  * - readable and writable ones: anonymous, shared, file and hugetlb;
- * - not those without read or write permission. Gen12 has no read-only
+ * - private ones that may only be read, where a bind says so: see
+ *   i915_svm_unshare.c;
+ * - no others without read or write permission. Gen12 has no read-only
  *   entries, and a writable entry for a page that the CPU may only read would
  *   let the GPU write into the page cache or into other processes' memory;
  * - not VM_IO, VM_PFNMAP and VM_MIXEDMAP (other drivers' memory, i915's own).
@@ -24,7 +26,9 @@
 
 #include <linux/dma-mapping.h>
 #include <linux/hmm.h>
+#include <linux/ktime.h>
 #include <linux/memremap.h>
+#include <linux/percpu_counter.h>
 #include <linux/sched/signal.h>
 
 #include "i915_drv.h"
@@ -53,7 +57,8 @@ bool i915_svm_vma_usable(const struct vm_area_struct *vma)
 }
 
 static int walk(struct i915_svm *svm, struct mmu_interval_notifier *notifier,
-		const struct i915_svm_pending *p, u64 start, u64 end, bool fault)
+		const struct i915_svm_pending *p, u64 start, u64 end,
+		unsigned long flags)
 {
 	struct hmm_range range = {
 		.notifier = notifier,
@@ -61,11 +66,17 @@ static int walk(struct i915_svm *svm, struct mmu_interval_notifier *notifier,
 		.start = start,
 		.end = end,
 		.hmm_pfns = svm->pfns + i915_svm_page(start),
-		.default_flags = fault ? HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE : 0,
+		.default_flags = flags,
 		.dev_private_owner = svm->vm->i915,
 	};
 
 	return hmm_range_fault(&range);
+}
+
+/* Pages of the process that are swapped out, exactly. */
+static u64 swapped_bytes(struct i915_svm *svm)
+{
+	return (u64)percpu_counter_sum_positive(&svm->mm->rss_stat[MM_SWAPENTS]) << PAGE_SHIFT;
 }
 
 static u64 count_absent(struct i915_svm *svm, u64 start, u64 end)
@@ -108,29 +119,79 @@ static int own_device_pages(struct i915_svm *svm, u64 start, u64 end)
 static int fault_piece(struct i915_svm *svm, struct mmu_interval_notifier *notifier,
 		       struct i915_svm_pending *p, u64 start, u64 end)
 {
-	u64 absent = 0;
+	u64 absent = 0, swapped = 0;
 	int err;
 
 	if (svm->mirror) {
-		err = walk(svm, notifier, p, start, end, false);
+		err = walk(svm, notifier, p, start, end, 0);
 		if (err)
 			return err;
 
+		/*
+		 * What is swapped out looks the same but was touched. How much of
+		 * it is here shows when it is back; until then it has the benefit
+		 * of the doubt.
+		 */
 		absent = count_absent(svm, start, end);
-		if (svm->populated + absent > svm->populate_limit)
+		if (absent)
+			swapped = swapped_bytes(svm);
+		if (svm->populated + absent - min(absent, swapped) > svm->populate_limit)
 			return -ENOSPC;
 	}
 
-	err = walk(svm, notifier, p, start, end, true);
+	err = walk(svm, notifier, p, start, end, HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE);
 	if (err == -EFAULT) {
 		/* Past the end of a file, poisoned, ...: map what is there. */
 		p->faulted = true;
-		err = walk(svm, notifier, p, start, end, false);
+		err = walk(svm, notifier, p, start, end, 0);
 	} else if (!err) {
+		if (swapped)
+			absent -= min(absent, swapped - min(swapped, swapped_bytes(svm)));
 		svm->populated += absent;
 		i915_svm_count(svm, PAGES_POPULATED, absent >> PAGE_SHIFT);
 		err = own_device_pages(svm, start, end);
 	}
+
+	return err;
+}
+
+/* Read a piece that the process may only read, and make it its own. */
+static int unshare_piece(struct i915_svm *svm, struct mmu_interval_notifier *notifier,
+			 struct i915_svm_pending *p, struct vm_area_struct *vma,
+			 u64 start, u64 end)
+{
+	const unsigned int first = i915_svm_page(start);
+	int err;
+
+	err = walk(svm, notifier, p, start, end, HMM_PFN_REQ_FAULT);
+	if (err == -EFAULT) {
+		p->faulted = true;
+		err = walk(svm, notifier, p, start, end, 0);
+	}
+
+	if (!err)
+		err = i915_svm_unshare(vma, start, svm->pfns + first, p->own, first,
+				       (end - start) >> PAGE_SHIFT);
+	if (err == -EFAULT) { /* poisoned, ...: without what could not be copied */
+		p->faulted = true;
+		err = 0;
+	}
+	return err;
+}
+
+/* The same for what binds have asked for. */
+static int unshare_run(struct i915_svm *svm, struct mmu_interval_notifier *notifier,
+		       struct i915_svm_pending *p, struct vm_area_struct *vma,
+		       u64 start, u64 end)
+{
+	struct i915_svm_range *range = NULL;
+	int err = 0;
+
+	while (!err && (range = i915_svm_range_next(svm, range, start, end)))
+		if (range->unshare)
+			err = unshare_piece(svm, notifier, p, vma,
+					    max_t(u64, start, range->it.start),
+					    min_t(u64, end, range->it.last + 1));
 
 	return err;
 }
@@ -144,14 +205,14 @@ static int fault_run(struct i915_svm *svm, struct mmu_interval_notifier *notifie
 	mmap_assert_locked(svm->mm);
 
 	for_each_vma_range(vmi, vma, end) {
-		int err;
+		const u64 from = max_t(u64, start, vma->vm_start);
+		const u64 to = min_t(u64, end, vma->vm_end);
+		int err = 0;
 
-		if (!i915_svm_vma_usable(vma))
-			continue;
-
-		err = fault_piece(svm, notifier, p,
-				  max_t(u64, start, vma->vm_start),
-				  min_t(u64, end, vma->vm_end));
+		if (i915_svm_vma_usable(vma))
+			err = fault_piece(svm, notifier, p, from, to);
+		else if (i915_svm_vma_unsharable(vma))
+			err = unshare_run(svm, notifier, p, vma, from, to);
 		if (err)
 			return err;
 	}
@@ -166,6 +227,7 @@ static int fault_block(struct i915_svm *svm, struct i915_svm_block *block,
 	int err = 0;
 
 	memset(svm->pfns, 0, I915_SVM_BLOCK_PAGES * sizeof(*svm->pfns));
+	bitmap_zero(p->own, I915_SVM_BLOCK_PAGES);
 	p->faulted = false;
 
 	if (mmap_read_lock_killable(svm->mm))
@@ -184,7 +246,8 @@ static int fault_block(struct i915_svm *svm, struct i915_svm_block *block,
 	bitmap_zero(p->mapped, I915_SVM_BLOCK_PAGES);
 	bitmap_zero(p->local, I915_SVM_BLOCK_PAGES);
 	for_each_set_bit(page, p->todo, I915_SVM_BLOCK_PAGES) {
-		const unsigned long need = HMM_PFN_VALID | HMM_PFN_WRITE;
+		const unsigned long need = HMM_PFN_VALID |
+			(test_bit(page, p->own) ? 0 : HMM_PFN_WRITE);
 		struct page *pg = hmm_pfn_to_page(svm->pfns[page]);
 
 		if ((svm->pfns[page] & (need | HMM_PFN_ERROR)) != need)
@@ -328,9 +391,11 @@ static bool objects_moved(struct i915_svm *svm, struct i915_svm_block *block)
 	return false;
 }
 
-/* The largest leaf that the device addresses of a full block allow. */
-static enum i915_svm_leaf best_leaf(const struct i915_svm_block *block)
+/* The largest leaf that the device addresses of a full block, and the device, allow. */
+static enum i915_svm_leaf best_leaf(struct i915_svm *svm,
+				    const struct i915_svm_block *block)
 {
+	struct drm_i915_private *i915 = svm->vm->i915;
 	const bool local = test_bit(0, block->local);
 	bool huge = IS_ALIGNED(block->dma[0], SZ_2M);
 	unsigned int page;
@@ -352,7 +417,10 @@ static enum i915_svm_leaf best_leaf(const struct i915_svm_block *block)
 			return I915_SVM_LEAF_4K;
 	}
 
-	return huge ? I915_SVM_LEAF_2M : I915_SVM_LEAF_64K;
+	if (huge && HAS_PAGE_SIZES(i915, I915_GTT_PAGE_SIZE_2M))
+		return I915_SVM_LEAF_2M;
+	return HAS_PAGE_SIZES(i915, I915_GTT_PAGE_SIZE_64K) ?
+		I915_SVM_LEAF_64K : I915_SVM_LEAF_4K;
 }
 
 /*
@@ -382,8 +450,9 @@ static void mark_dirty(struct i915_svm *svm, const struct i915_svm_pending *p)
  * it is found idle.
  */
 static void enter(struct i915_svm *svm, struct i915_svm_block *block,
-		  const struct i915_svm_pending *p)
+		  struct i915_svm_pending *p)
 {
+	DECLARE_BITMAP(system, I915_SVM_BLOCK_PAGES);
 	enum i915_svm_leaf leaf;
 	unsigned int page;
 	bool fresh;
@@ -400,13 +469,19 @@ static void enter(struct i915_svm *svm, struct i915_svm_block *block,
 		bitmap_or(block->heads, block->heads, p->heads, I915_SVM_BLOCK_PAGES);
 		bitmap_or(block->local, block->local, p->local, I915_SVM_BLOCK_PAGES);
 
-		leaf = best_leaf(block);
+		bitmap_andnot(system, p->mapped, p->local, I915_SVM_BLOCK_PAGES);
+		bitmap_andnot(system, system, p->object, I915_SVM_BLOCK_PAGES);
+		i915_svm_account_resident(svm->account,
+					  bitmap_weight(system, I915_SVM_BLOCK_PAGES), 0);
+
+		leaf = best_leaf(svm, block);
 		if (leaf != I915_SVM_LEAF_4K && !fresh && !i915_svm_idle(svm))
 			leaf = I915_SVM_LEAF_4K;
 		if (leaf != I915_SVM_LEAF_2M)
 			i915_svm_pt_write(svm, block, p->mapped);
 		if (leaf != I915_SVM_LEAF_4K)
 			i915_svm_pt_set_leaf(svm, block, leaf);
+		p->leaf = leaf;
 		mark_dirty(svm, p);
 	}
 
@@ -441,6 +516,8 @@ static int commit_block(struct i915_svm *svm, struct i915_svm_block *block,
 static int try_block(struct i915_svm *svm, struct i915_svm_block *block,
 		     struct i915_svm_chunk *chunk, struct i915_svm_pending *p)
 {
+	const ktime_t began = ktime_get();
+	unsigned int pages;
 	int err;
 
 	p->seq = mmu_interval_read_begin(&chunk->notifier);
@@ -474,10 +551,15 @@ static int try_block(struct i915_svm *svm, struct i915_svm_block *block,
 
 	if (p->faulted)
 		svm->retry_incomplete = true;
-	trace_i915_svm_validate(svm, block, bitmap_weight(p->mapped, I915_SVM_BLOCK_PAGES));
+	pages = bitmap_weight(p->mapped, I915_SVM_BLOCK_PAGES);
+	trace_i915_svm_validate(svm, block, pages);
 	i915_svm_count(svm, BLOCKS_VALIDATED, 1);
-	i915_svm_count(svm, PAGES_VALIDATED,
-		       bitmap_weight(p->mapped, I915_SVM_BLOCK_PAGES));
+	i915_svm_count(svm, PAGES_VALIDATED, pages);
+	/* Pages that completed a large leaf make one of that size, not as many as they are. */
+	if (pages)
+		i915_svm_account_flow(svm->account, I915_SVM_FLOW_MAP, p->leaf,
+				      DIV_ROUND_UP(pages, i915_svm_leaf_pages(p->leaf)),
+				      ktime_to_ns(ktime_sub(ktime_get(), began)));
 	return 0;
 }
 
