@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ze.hpp"
 
+#include "../common/fixed_memory.hpp"
 #include "../common/on_kernel.hpp"
 
 #include <alloca.h>
@@ -10,9 +11,6 @@
 
 namespace
 {
-constexpr size_t FIXED = 64 * 1024;
-alignas(64) unsigned char static_memory[FIXED];
-unsigned char *stack_memory; /* of main(), which outlives all tests */
 
 void open(Ze &z)
 {
@@ -86,9 +84,9 @@ Memory make(Kind kind, size_t size)
     case Kind::Malloc:
         return Memory(malloc(size), free);
     case Kind::Stack:
-        return Memory(size <= FIXED ? stack_memory : nullptr, [](void *) {});
+        return Memory(size <= kFixed ? stack_memory : nullptr, [](void *) {});
     case Kind::Static:
-        return Memory(size <= FIXED ? static_memory : nullptr, [](void *) {});
+        return Memory(size <= kFixed ? static_memory : nullptr, [](void *) {});
     case Kind::Shared:
         EXPECT_EQ(alloc_shared(size, &pointer), ZE_RESULT_SUCCESS);
         return Memory(pointer, ze_free);
@@ -138,7 +136,7 @@ ze_result_t List::run()
 int main(int argc, char **argv)
 {
     setenv("ZE_ENABLE_ALT_DRIVERS", I915SVM_DRIVER, 0);
-    stack_memory = static_cast<unsigned char *>(alloca(FIXED));
+    stack_memory = static_cast<unsigned char *>(alloca(kFixed));
     ::testing::InitGoogleTest(&argc, argv);
     choose_tests(argc, argv, "OnSvm.*:Memory/*", "OnStock.*");
     return RUN_ALL_TESTS();

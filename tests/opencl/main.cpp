@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cl.hpp"
 
+#include "../common/fixed_memory.hpp"
 #include "../common/on_kernel.hpp"
 
 #include <alloca.h>
@@ -121,9 +122,6 @@ const char *name_of(Kind kind)
 
 namespace
 {
-constexpr size_t FIXED = 64 * 1024;
-alignas(64) unsigned char static_memory[FIXED];
-unsigned char *stack_memory; /* of main(), which outlives all tests */
 } // namespace
 
 Memory make(Kind kind, size_t size)
@@ -144,10 +142,10 @@ Memory make(Kind kind, size_t size)
         drop = free;
         break;
     case Kind::Stack:
-        pointer = size <= FIXED ? stack_memory : nullptr;
+        pointer = size <= kFixed ? stack_memory : nullptr;
         break;
     case Kind::Static:
-        pointer = size <= FIXED ? static_memory : nullptr;
+        pointer = size <= kFixed ? static_memory : nullptr;
         break;
     case Kind::Shared:
         pointer = cl().shared_alloc(cl().context, cl().device, nullptr, size, 0, &result);
@@ -197,7 +195,7 @@ cl_int status_of(cl_event event)
 int main(int argc, char **argv)
 {
     setenv("OCL_ICD_VENDORS", I915SVM_ICD, 0);
-    stack_memory = static_cast<unsigned char *>(alloca(FIXED));
+    stack_memory = static_cast<unsigned char *>(alloca(kFixed));
     ::testing::InitGoogleTest(&argc, argv);
     choose_tests(argc, argv, "OnSvm.*:Memory/*", "OnStock.*");
     return RUN_ALL_TESTS();
