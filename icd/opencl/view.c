@@ -252,9 +252,9 @@ static cl_int CL_API_CALL set_arg(cl_kernel kernel, cl_uint index, size_t size, 
     cl_mem handle;
     struct view view;
     cl_int result = layer.next.clSetKernelArg(kernel, index, size, value);
-    if (result != CL_SUCCESS || size != sizeof(handle) || !value)
+    if (result != CL_SUCCESS || size != sizeof(cl_mem) || !value)
         return result;
-    memcpy(&handle, value, sizeof(handle));
+    memcpy(&handle, value, sizeof(cl_mem));
     if (!view_find(handle, &view))
         return result;
     result = kernel_import_pointer(kernel, view.start);
