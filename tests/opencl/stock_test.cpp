@@ -56,3 +56,26 @@ TEST_F(OnStock, CoarseGrainBuffersAreNeos)
     ASSERT_EQ(clEnqueueSVMUnmap(queue, data, 0, nullptr, nullptr), CL_SUCCESS);
     EXPECT_EQ(clFinish(queue), CL_SUCCESS);
 }
+
+TEST_F(OnStock, BuffersOverFineGrainMemoryAreThatMemory)
+{
+    constexpr size_t size = 65536;
+    Memory memory = make(Kind::Fine, size);
+    auto *data = static_cast<uint32_t *>(memory.get());
+    memset(data, 0, size);
+    cl_int result;
+    cl_mem buffer =
+        clCreateBuffer(cl().context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, size, data, &result);
+    ASSERT_EQ(result, CL_SUCCESS);
+    Kernel increment("increment");
+    ASSERT_EQ(clSetKernelArg(increment, 0, sizeof(cl_mem), &buffer), CL_SUCCESS);
+    ASSERT_EQ(increment.run(size / 4), CL_SUCCESS);
+    EXPECT_EQ(data[0], 1u);
+    EXPECT_EQ(data[size / 4 - 1], 1u);
+    uint32_t got = 0;
+    ASSERT_EQ(
+        clEnqueueReadBuffer(cl().in_order, buffer, CL_TRUE, size - 4, 4, &got, 0, nullptr, nullptr),
+        CL_SUCCESS);
+    EXPECT_EQ(got, 1u);
+    EXPECT_EQ(clReleaseMemObject(buffer), CL_SUCCESS);
+}
