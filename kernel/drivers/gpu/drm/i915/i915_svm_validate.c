@@ -115,6 +115,50 @@ static int own_device_pages(struct i915_svm *svm, u64 start, u64 end)
 	return any ? -EBUSY : 0;
 }
 
+/* To be faulted in. Device pages are not: own_device_pages() sees to those of a fork. */
+static bool missing(unsigned long pfn)
+{
+	if (!(pfn & HMM_PFN_VALID))
+		return true;
+
+	return !(pfn & HMM_PFN_WRITE) && !is_device_private_page(hmm_pfn_to_page(pfn));
+}
+
+/*
+ * From the first page that is missing hmm_range_fault() touches all to the end
+ * of its range as a CPU would, which brings device pages back: it is given
+ * stretches of missing pages only.
+ */
+static int fault_missing(struct i915_svm *svm, struct mmu_interval_notifier *notifier,
+			 struct i915_svm_pending *p, u64 start, u64 end)
+{
+	const unsigned long *pfn = svm->pfns + i915_svm_page(start);
+	const unsigned int n = (end - start) >> PAGE_SHIFT;
+	unsigned int first = 0, last;
+	int err = 0;
+
+	while (!err && first < n) {
+		u64 from = start + (u64)first * PAGE_SIZE;
+
+		if (!missing(pfn[first])) {
+			first++;
+			continue;
+		}
+		for (last = first + 1; last < n && missing(pfn[last]); last++)
+			;
+		err = walk(svm, notifier, p, from, start + (u64)last * PAGE_SIZE,
+			   HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE);
+		if (err == -EFAULT) {
+			/* Past the end of a file, poisoned, ...: map what is there. */
+			p->faulted = true;
+			err = walk(svm, notifier, p, from, start + (u64)last * PAGE_SIZE, 0);
+		}
+		first = last;
+	}
+
+	return err;
+}
+
 /* Fault in and read one piece of a usable mapping. */
 static int fault_piece(struct i915_svm *svm, struct mmu_interval_notifier *notifier,
 		       struct i915_svm_pending *p, u64 start, u64 end)
@@ -122,11 +166,11 @@ static int fault_piece(struct i915_svm *svm, struct mmu_interval_notifier *notif
 	u64 absent = 0, swapped = 0;
 	int err;
 
-	if (svm->mirror) {
-		err = walk(svm, notifier, p, start, end, 0);
-		if (err)
-			return err;
+	err = walk(svm, notifier, p, start, end, 0);
+	if (err)
+		return err;
 
+	if (svm->mirror) {
 		/*
 		 * What is swapped out looks the same but was touched. How much of
 		 * it is here shows when it is back; until then it has the benefit
@@ -139,20 +183,19 @@ static int fault_piece(struct i915_svm *svm, struct mmu_interval_notifier *notif
 			return -ENOSPC;
 	}
 
-	err = walk(svm, notifier, p, start, end, HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE);
-	if (err == -EFAULT) {
-		/* Past the end of a file, poisoned, ...: map what is there. */
-		p->faulted = true;
-		err = walk(svm, notifier, p, start, end, 0);
-	} else if (!err) {
+	err = fault_missing(svm, notifier, p, start, end);
+	if (err)
+		return err;
+
+	if (svm->mirror) {
+		absent -= count_absent(svm, start, end);
 		if (swapped)
 			absent -= min(absent, swapped - min(swapped, swapped_bytes(svm)));
 		svm->populated += absent;
 		i915_svm_count(svm, PAGES_POPULATED, absent >> PAGE_SHIFT);
-		err = own_device_pages(svm, start, end);
 	}
 
-	return err;
+	return own_device_pages(svm, start, end);
 }
 
 /* Read a piece that the process may only read, and make it its own. */
