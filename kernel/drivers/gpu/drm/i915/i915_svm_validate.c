@@ -639,7 +639,13 @@ static int validate_block(struct i915_svm *svm, struct i915_svm_block *block)
 	if (!p)
 		return -ENOMEM;
 
-	i915_svm_advice_follow(svm, block->start, block->start + I915_SVM_BLOCK_SIZE);
+	/*
+	 * Once per submission: where more is advised than there is local memory,
+	 * blocks would push each other out for ever.
+	 */
+	if (block->tries == 1)
+		i915_svm_advice_follow(svm, block->start,
+				       block->start + I915_SVM_BLOCK_SIZE);
 
 	do {
 		err = try_block(svm, block, chunk, p);
