@@ -2,7 +2,10 @@
 /*
  * svm-fuzz [calls [threads [processes [seed]]]]: random and mutated SVM ioctls from several threads
  * and processes on shared VMs, between mmap, munmap, mprotect and submissions. It can only fail by
- * hanging or by what the kernel log says afterwards; run it on the debug kernel.
+ * hanging or by what the kernel log says afterwards; run it on the debug kernel. Says every ten
+ * seconds how far it is:
+ *
+ *	./svm run --kernel debug --timeout 14400 -- build/tests/svm/svm-fuzz 1000000
  */
 #include "gpu.h"
 
@@ -11,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <random>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -27,6 +31,9 @@ using svm::kHuge;
 using svm::kPage;
 
 constexpr size_t kArena = 32 * kHuge;
+constexpr int kReportSeconds = 10;
+
+std::atomic<uint64_t> *g_calls; /* of all processes */
 
 class Fuzzer
 {
@@ -237,12 +244,33 @@ int process(uint64_t calls, unsigned threads, uint64_t seed)
     for (unsigned t = 0; t < threads; t++)
         all.emplace_back([&, t] {
             Fuzzer f(gpu, static_cast<char *>(arena), seed * 1000 + t);
-            for (uint64_t i = 0; i < calls / threads; i++)
+            for (uint64_t i = 0; i < calls / threads; i++) {
                 f.step();
+                ++*g_calls;
+            }
         });
     for (std::thread &t : all)
         t.join();
     return 0;
+}
+
+/* How many children ended badly; tells how far they are meanwhile. */
+int waitForAll(uint64_t calls)
+{
+    int bad = 0, status = 0;
+    for (int seconds = 1;; seconds++) {
+        pid_t child;
+        while ((child = waitpid(-1, &status, WNOHANG)) > 0)
+            bad += status != 0;
+        if (child < 0)
+            return bad;
+        sleep(1);
+        if (seconds % kReportSeconds == 0) {
+            printf("# %d s: %llu of %llu calls\n", seconds, (unsigned long long)*g_calls,
+                   (unsigned long long)calls);
+            fflush(stdout);
+        }
+    }
 }
 
 } // namespace
@@ -253,12 +281,14 @@ int main(int argc, char **argv)
     const unsigned threads = argc > 2 ? unsigned(atoi(argv[2])) : 3;
     const unsigned processes = argc > 3 ? unsigned(atoi(argv[3])) : 2;
     const uint64_t seed = argc > 4 ? strtoull(argv[4], nullptr, 0) : 1;
+    void *common = mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (common == MAP_FAILED)
+        return 1;
+    g_calls = new (common) std::atomic<uint64_t>(0);
     for (unsigned p = 0; p < processes; p++)
         if (!fork())
             _exit(process(calls / processes, threads, seed + p));
-    int bad = 0, status;
-    while (wait(&status) > 0)
-        bad += status != 0;
+    const int bad = waitForAll(calls);
     printf("1..1\n%sok 1 - %llu calls, %u threads, %u processes, seed %llu\n", bad ? "not " : "",
            (unsigned long long)calls, threads, processes, (unsigned long long)seed);
     return bad != 0;

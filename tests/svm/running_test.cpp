@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory that changes while the GPU works on it; work that never ends; advice; userptr; fences. */
 #include "gpu.h"
+#include "surroundings.h"
 
 #include <atomic>
 #include <cerrno>
@@ -200,6 +201,7 @@ TEST_F(Running, IdentityUserptrIsServed)
 {
     Memory m(4 * kPage);
     memset(m.data(), 0, m.size());
+    const std::string vm = Counters().last();
     drm_i915_gem_exec_object2 object = {};
     object.handle = gpu.userptr(m.data(), m.size());
     object.offset = reinterpret_cast<uintptr_t>(m.data());
@@ -219,6 +221,7 @@ TEST_F(Running, IdentityUserptrIsServed)
     ASSERT_TRUE(gpu.wait(work));
     EXPECT_EQ(m.dwords()[0], 5u);
     EXPECT_EQ(m.dwords()[kPage / 4], 0u);
+    EXPECT_EQ(Counters().vm(vm, "userptrs_served"), 4u) << "once for each submission";
 }
 
 TEST_F(Running, UserptrElsewhereWorksAsBefore)

@@ -2,7 +2,9 @@
 /*
  * svm-stress [seconds [threads [seed]]]: migrate, munmap, fork, evict, protect and submit, all at
  * once. Every thread has regions with a shadow copy; whatever happens to the pages, the bytes must
- * be those of the shadow. Exits 1 on the first difference.
+ * be those of the shadow. Exits 1 on the first difference. Says every ten seconds how far it is:
+ *
+ *	./svm run --kernel debug --lmem 256M --timeout 3600 -- build/tests/svm/svm-stress 1800
  */
 #include "gpu.h"
 
@@ -27,6 +29,7 @@ using svm::kPage;
 
 constexpr size_t kRegion = 2 * kHuge;
 constexpr unsigned kRegions = 4;
+constexpr int kReportSeconds = 10;
 
 std::atomic<bool> g_stop{false};
 std::atomic<uint64_t> g_ops{0}, g_forks{0}, g_moved{0}, g_wrong{0};
@@ -203,9 +206,20 @@ int main(int argc, char **argv)
                 g_stop = true;
             }
         });
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-    while (!g_stop && std::chrono::steady_clock::now() < end)
+    const auto start = std::chrono::steady_clock::now();
+    for (int done = 0, told = 0; !g_stop && done < seconds;) {
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        done = int(std::chrono::duration_cast<std::chrono::seconds>(
+                       std::chrono::steady_clock::now() - start)
+                       .count());
+        if (done - told < kReportSeconds)
+            continue;
+        told = done;
+        printf("# %d of %d s: %llu operations, %llu forks, %llu MiB moved\n", done, seconds,
+               (unsigned long long)g_ops, (unsigned long long)g_forks,
+               (unsigned long long)(g_moved >> 20));
+        fflush(stdout);
+    }
     g_stop = true;
     for (std::thread &t : all)
         t.join();
