@@ -16,9 +16,9 @@ struct drm_printer;
 enum i915_svm_leaf {
 	I915_SVM_LEAF_4K,
 	I915_SVM_LEAF_64K,
-	I915_SVM_LEAF_2M,
-	I915_SVM_LEAF_COUNT
+	I915_SVM_LEAF_2M
 };
+#define I915_SVM_LEAF_COUNT	(I915_SVM_LEAF_2M + 1)
 
 static inline unsigned int i915_svm_leaf_pages(enum i915_svm_leaf leaf)
 {
