@@ -341,6 +341,33 @@ TEST(Surfaces, BoundsCutReadsAndWrites)
     }
 }
 
+TEST(Surfaces, AnAnswerMayCoverItsAddresses)
+{
+    Walk w;
+    Shape s;
+
+    // 16 lanes read dwords 15 to 0; the first half of the answer replaces the second's addresses.
+    // The read before it has the surface's state fetched, after which messages may go a quicker
+    // way.
+    w.surface(0, BufferVa, 0x1000);
+    w.surface(1, BufferVa + 0x1000, 0x1000);
+    for (uint32_t i = 0; i < 16; i++)
+        w.gpu.put(BufferVa + 0x1000 + 4 * i, 0xfffff000 + i);
+    w.program("(W) mov (8|M0) r30.0<1>:w 0x01234567:v\n"
+              "(W) mul (8|M0) r21.0<1>:d r30.0<8;8,1>:w 4:w\n"
+              "(W) add (8|M0) r20.0<1>:d r21.0<8;8,1>:d 32:w\n"
+              "(W) send.dc1 (8|M0) r40 r21 null 0x0 0x02106E01\n"
+              "(W) send.dc1 (16|M0) r21 r20 null 0x0 0x04205E01\n"
+              "(W) mov (8|M0) r30.0<1>:w 0x76543210:v\n"
+              "(W) mul (8|M0) r11.0<1>:d r30.0<8;8,1>:w 4:w\n"
+              "(W) send.dc1 (8|M0) null r11 r21 0x40 0x02026E00\n"
+              "(W) add (8|M0) r11.0<1>:d r11.0<8;8,1>:d 32:w\n"
+              "(W) send.dc1 (8|M0) null r11 r22 0x40 0x02026E00\n");
+    ASSERT_EQ(w.run(s), Machine::Done) << w.gpu.lastError();
+    for (uint32_t i = 0; i < 16; i++)
+        EXPECT_EQ(w.result(i), 0xfffff000 + 15 - i) << i;
+}
+
 TEST(Scratch, EveryRunningThreadHasItsOwn)
 {
     Walk w(1);

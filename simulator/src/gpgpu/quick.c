@@ -236,8 +236,10 @@ static void extent(const struct access *a, uint64_t *low, uint64_t *high)
 static bool scattered(const struct access *a)
 {
     const struct eu_send *s = a->send;
+    unsigned data = a->d.write ? s->src1 : s->dst;
+    uint8_t *reg = &a->t->grf[0][0] + data * EU_GRF_BYTES, *host;
+    uint32_t offsets[MSG_MAX_LANES];
     uint64_t low, high;
-    uint8_t *host;
 
     extent(a, &low, &high);
     if (high - low > PAGE_BYTES - 4)
@@ -249,14 +251,19 @@ static bool scattered(const struct access *a)
                        a->d.write);
     if (!host)
         return false;
+    /* An answer may go where the addresses are: take them all before the first lane is written. */
     for (uint32_t m = a->mask; m; m &= m - 1) {
         unsigned lane = (unsigned)__builtin_ctz(m);
-        uint8_t *at = host + (lane_offset(a, lane) - low);
+
+        offsets[lane] = (uint32_t)(lane_offset(a, lane) - low);
+    }
+    for (uint32_t m = a->mask; m; m &= m - 1) {
+        unsigned lane = (unsigned)__builtin_ctz(m);
 
         if (a->d.write)
-            memcpy(at, a->t->grf[s->src1] + lane * 4, 4);
+            memcpy(host + offsets[lane], reg + lane * 4, 4);
         else
-            memcpy(a->t->grf[s->dst] + lane * 4, at, 4);
+            memcpy(reg + lane * 4, host + offsets[lane], 4);
     }
     return true;
 }
@@ -283,7 +290,7 @@ static bool fence(struct eu_thread *t, const struct eu_send *s)
     if (DESC_TYPE(s->desc) != DC0_FENCE || response > 1)
         return false;
     atomic_thread_fence(memory_order_seq_cst);
-    if (response && s->dst != EU_NULL)
+    if (response && s->dst < EU_GRF_COUNT)
         memset(t->grf[s->dst], 0, GP_GRF_BYTES);
     return true;
 }
