@@ -18,11 +18,21 @@ OUT_LOGS = paths.OUT / "logs"
 KERNEL_FAULTS = re.compile(r"\b(WARNING: (?!Kernel compiled)|BUG: |KASAN: |UBSAN: |kernel BUG at|Oops: |"
                            r"possible recursive locking|possible circular locking|"
                            r"suspicious RCU usage|INFO: task .* blocked|kmemleak: \d+ new suspected)")
+# DMA_API_DEBUG can count seven mappings of a page. Every VM that mirrors a process maps its pages,
+# and a process may have more VMs than that; its other findings are faults.
+MANY_MAPPINGS = re.compile(r"DMA-API: exceeded \d+ overlapping mappings of cacheline")
 # On the debug kernel, after the program: an object counts as leaked when it is 5 s old and
 # unreferenced in two scans (mm/kmemleak.c).
 LEAK_SCAN = ("\"$@\"; s=$?; k=/sys/kernel/debug/kmemleak; sleep 6; echo scan > $k; echo scan > $k; "
              "sed 's/^/kmemleak: /' $k > /dev/kmsg; exit $s")
 COLOURS = {"passed": "32", "failed": "31", "skipped": "33"}
+
+
+def faults_in(kernel_log):
+    """The lines that tell of a fault of the kernel's."""
+    lines = kernel_log.splitlines()
+    return [line for before, line in zip(["", *lines], lines)
+            if KERNEL_FAULTS.search(line) and not MANY_MAPPINGS.search(before)]
 
 
 @dataclass
@@ -166,7 +176,7 @@ class Runner:
     def kernel_faults(self, program, guest):
         for name in ("kernel.log", "console.log"):
             text = (guest.logs / name).read_text(errors="replace")
-            found = [line for line in text.splitlines() if KERNEL_FAULTS.search(line)]
+            found = faults_in(text)
             if found:
                 self.report.result(program, f"{program.name}: kernel log", "failed",
                                    "\n".join([*found[:10], f"see {guest.logs / name}"]))

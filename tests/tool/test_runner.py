@@ -2,7 +2,7 @@
 import unittest
 from argparse import Namespace
 
-from svmtool.runner import Runner
+from svmtool.runner import Runner, faults_in
 from svmtool.suites import Program, Suite
 
 
@@ -25,3 +25,17 @@ class JudgeSkips(unittest.TestCase):
 
     def test_other_results_are_left_alone(self):
         self.assertEqual(judged("passed", "no SVM"), "passed")
+
+
+WARNING = "[ 1.0] WARNING: CPU: 1 PID: 2 at kernel/dma/debug.c:463 add_dma_entry+0x464/0x550"
+
+
+class FindKernelFaults(unittest.TestCase):
+    def test_warnings_and_reports(self):
+        log = "[ 1.0] fine\n" + WARNING + "\n[ 1.1] BUG: KASAN: use-after-free in x\n[ 1.2] fine"
+        self.assertEqual(len(faults_in(log)), 2)
+
+    def test_page_mapped_by_many_vms_is_no_fault(self):
+        log = "[ 1.0] DMA-API: exceeded 7 overlapping mappings of cacheline 0x1\n" + WARNING
+        self.assertEqual(faults_in(log), [])
+        self.assertEqual(faults_in(log + "\n" + WARNING), [WARNING])
