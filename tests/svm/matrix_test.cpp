@@ -397,10 +397,10 @@ TEST_P(Matrix, Holds)
         return;
     const Counters after;
     const uint64_t submits = after.vm(vm, "submits") - before.vm(vm, "submits");
-    if (contended(GetParam().op)) {
-        EXPECT_GE(submits, runs - runsBefore); /* some were tried again */
-    } else {
-        EXPECT_EQ(submits, runs - runsBefore);
+    /* A submission is tried again when its memory moves meanwhile; the kernel may do that, too. */
+    EXPECT_GE(submits, runs - runsBefore);
+    if (!contended(GetParam().op)) {
+        EXPECT_LE(submits, 2 * (runs - runsBefore));
     }
     EXPECT_EQ(after.vm(vm, "bans"), 0u);
     expectSame();
