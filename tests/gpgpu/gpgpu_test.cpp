@@ -2,7 +2,6 @@
 // The GPGPU front end on the host: commands, payload, scheduling, messages, errors.
 #include "walk.h"
 
-#include <atomic>
 #include <chrono>
 #include <gtest/gtest.h>
 #include <thread>
@@ -221,7 +220,6 @@ TEST(Preemption, EveryGroupRunsOnceThroughManyStops)
 {
     Walk w(1);
     Shape s;
-    std::atomic<bool> over{false};
     std::vector<uint8_t> image;
     unsigned preempted = 0;
     Machine::Result r;
@@ -234,24 +232,19 @@ TEST(Preemption, EveryGroupRunsOnceThroughManyStops)
                             "(W&f0.0) jmpi (1|M0) again\n");
     s.groups[0] = 5000;
     auto command = w.prepare(s);
-    std::thread stopper([&] {
-        while (!over) {
-            w.gpu.stopPreempt();
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        }
-    });
-    do {
-        w.gpu.stopNone();
-        r = w.gpu.execute(command);
-        if (r == Machine::Preempted) {
-            preempted++;
-            w.gpu.save(image); // another context comes and goes
-            w.gpu.reset();
-            w.gpu.restore(image);
-        }
-    } while (r == Machine::Preempted);
-    over = true;
-    stopper.join();
+    {
+        Stopper stopper(w.gpu);
+        do {
+            w.gpu.stopNone();
+            r = w.gpu.execute(command);
+            if (r == Machine::Preempted) {
+                preempted++;
+                w.gpu.save(image); // another context comes and goes
+                w.gpu.reset();
+                w.gpu.restore(image);
+            }
+        } while (r == Machine::Preempted);
+    }
     EXPECT_EQ(r, Machine::Done) << w.gpu.lastError();
     EXPECT_EQ(w.result(0), 5000u);
     EXPECT_GT(preempted, 0u);

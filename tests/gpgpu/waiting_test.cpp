@@ -120,7 +120,6 @@ TEST_P(WaitingGroups, KeepTheirSharedMemoryAndScratch)
 TEST_P(WaitingGroups, ArePreemptedOnlyWhenNoneWaits)
 {
     std::vector<uint8_t> image;
-    std::atomic<bool> over{false};
     Machine::Result r;
 
     // Eight meet at a time: group g waits for the count (g / 8 + 1) * 8.
@@ -131,22 +130,17 @@ TEST_P(WaitingGroups, ArePreemptedOnlyWhenNoneWaits)
               "(W) shl (8|M0) r22.0<1>:ud r22.0<8;8,1>:ud 3:uw\n" +
               WaitForIt + CountThrough);
     auto command = w.prepare(s);
-    std::thread stopper([&] {
-        while (!over) {
-            w.gpu.stopPreempt();
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        }
-    });
-    do {
-        w.gpu.stopNone();
-        r = w.gpu.execute(command);
-        w.gpu.save(image);
-        EXPECT_EQ(w.result(0), w.result(Through)); // whoever began has ended
-        w.gpu.reset();
-        w.gpu.restore(image);
-    } while (r == Machine::Preempted);
-    over = true;
-    stopper.join();
+    {
+        Stopper stopper(w.gpu);
+        do {
+            w.gpu.stopNone();
+            r = w.gpu.execute(command);
+            w.gpu.save(image);
+            EXPECT_EQ(w.result(0), w.result(Through)); // whoever began has ended
+            w.gpu.reset();
+            w.gpu.restore(image);
+        } while (r == Machine::Preempted);
+    }
     EXPECT_EQ(r, Machine::Done) << w.gpu.lastError();
     EXPECT_EQ(w.result(Through), 800u);
 }

@@ -4,7 +4,10 @@
 
 #include "machine.h"
 
+#include <atomic>
+#include <chrono>
 #include <string>
+#include <thread>
 
 // Heaps and buffers of every test; each mapped generously.
 constexpr uint64_t SurfaceHeap = 0x10000000, DynamicHeap = 0x20000000, IndirectHeap = 0x30000000,
@@ -49,4 +52,28 @@ class Walk
     bool hasScratch = false;
     void must(const std::vector<uint32_t> &command);
     void setBases();
+};
+
+// While it lives, asks for a preemption every millisecond, as timeslices do.
+class Stopper
+{
+  public:
+    explicit Stopper(Machine &gpu)
+        : thread([this, &gpu] {
+              while (!over) {
+                  gpu.stopPreempt();
+                  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+              }
+          })
+    {
+    }
+    ~Stopper()
+    {
+        over = true;
+        thread.join();
+    }
+
+  private:
+    std::atomic<bool> over{false};
+    std::thread thread;
 };
