@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Whole-process mirror: every pointer of the process, with no bind. */
 #include "gpu.h"
+#include "mirrored.h"
 
 #include <cerrno>
 #include <cstdlib>
@@ -13,16 +14,8 @@
 namespace svm
 {
 
-class Mirror : public testing::Test
+class Mirror : public Mirrored
 {
-  protected:
-    void SetUp() override
-    {
-        if (!(capabilities() & I915_SVM_CAP_MIRROR))
-            GTEST_SKIP() << "no I915_SVM_CAP_MIRROR";
-        ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
-    }
-    Gpu gpu;
 };
 
 TEST_F(Mirror, IsReportedByGetparam)

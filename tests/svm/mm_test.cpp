@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the kernel does to memory by itself or at an administrator's wish, while it is bound. */
 #include "gpu.h"
+#include "mirrored.h"
 #include "surroundings.h"
 
 #include <atomic>
@@ -54,16 +55,8 @@ class Merging
 
 } // namespace
 
-class Mm : public testing::Test
+class Mm : public Mirrored
 {
-  protected:
-    void SetUp() override
-    {
-        if (!(capabilities() & I915_SVM_CAP_MIRROR))
-            GTEST_SKIP() << "no SVM";
-        ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
-    }
-    Gpu gpu;
 };
 
 TEST_F(Mm, MergedPagesPartWhenTheGpuWrites)

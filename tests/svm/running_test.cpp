@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory that changes while the GPU works on it; work that never ends; advice; userptr; fences. */
 #include "gpu.h"
+#include "mirrored.h"
 #include "surroundings.h"
 
 #include <atomic>
@@ -49,16 +50,8 @@ class WaitLimit
 
 } // namespace
 
-class Running : public testing::Test
+class Running : public Mirrored
 {
-  protected:
-    void SetUp() override
-    {
-        if (!(capabilities() & I915_SVM_CAP_MIRROR))
-            GTEST_SKIP() << "no SVM";
-        ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
-    }
-    Gpu gpu;
 };
 
 TEST_F(Running, UnmapWaitsForTheWork)

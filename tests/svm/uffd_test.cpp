@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory that user space fills or moves itself, by userfaultfd. */
 #include "gpu.h"
+#include "mirrored.h"
 #include "surroundings.h"
 
 #include <atomic>
@@ -81,16 +82,8 @@ class Uffd
 
 } // namespace
 
-class Userfault : public testing::Test
+class Userfault : public Mirrored
 {
-  protected:
-    void SetUp() override
-    {
-        if (!(capabilities() & I915_SVM_CAP_MIRROR))
-            GTEST_SKIP() << "no SVM";
-        ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
-    }
-    Gpu gpu;
 };
 
 /* A submission cannot wait for user space: what is missing is left out, and found once filled. */
