@@ -6,20 +6,6 @@
 #include "gpgpu/message.h"
 #include <string.h>
 
-enum {
-    DC0_OWORD_BLOCK_READ = 0x00,
-    DC0_UNALIGNED_BLOCK_READ = 0x01,
-    DC0_DWORD_SCATTERED_READ = 0x03,
-    DC0_BYTE_SCATTERED_READ = 0x04,
-    DC0_QWORD_SCATTERED_READ = 0x05,
-    DC0_MEMORY_FENCE = 0x07,
-    DC0_OWORD_BLOCK_WRITE = 0x08,
-    DC0_UNALIGNED_BLOCK_WRITE = 0x09,
-    DC0_DWORD_SCATTERED_WRITE = 0x0b,
-    DC0_BYTE_SCATTERED_WRITE = 0x0c,
-    DC0_QWORD_SCATTERED_WRITE = 0x0d,
-};
-
 #define DC0_SCRATCH_BIT     18 /* of the descriptor: the scratch block category */
 #define DC0_SCRATCH_WRITE   17
 #define FENCE_COMMIT        13
@@ -43,7 +29,7 @@ static enum eu_send_status oword_block(struct gp_msg *m, bool write, bool bytes_
         return gp_msg_error(m, "block size code %u", size);
     regs = (reg_at + bytes + GP_GRF_BYTES - 1) / GP_GRF_BYTES;
     if (gp_msg_needs(m, write ? regs : 0, write ? 0 : regs) != EU_SEND_OK ||
-        gp_target_of(m, msg_bits(m, 7, 0), &target) != EU_SEND_OK)
+        gp_target_of(m, DESC_BTI(m->send->desc), &target) != EU_SEND_OK)
         return EU_SEND_ERROR;
     offset = m->header[HEADER_OFFSET];
     if (!bytes_unit)
@@ -94,7 +80,7 @@ static enum eu_send_status lanes(struct gp_msg *m, struct gp_elements *e, unsign
     gp_offsets32(m, e->simd, offset);
     for (unsigned i = 0; i < e->simd; i++)
         offset[i] *= unit;
-    if (gp_target_of(m, msg_bits(m, 7, 0), &target) != EU_SEND_OK)
+    if (gp_target_of(m, DESC_BTI(m->send->desc), &target) != EU_SEND_OK)
         return EU_SEND_ERROR;
     return gp_elements(m, &target, offset, e);
 }
@@ -147,7 +133,7 @@ static enum eu_send_status fence(struct gp_msg *m)
 
 enum eu_send_status gp_send_dc0(struct gp_msg *m)
 {
-    unsigned type = msg_bits(m, 18, 14);
+    unsigned type = DESC_TYPE(m->send->desc);
 
     if (msg_bits(m, DC0_SCRATCH_BIT, DC0_SCRATCH_BIT))
         return scratch_block(m);
@@ -176,7 +162,7 @@ enum eu_send_status gp_send_dc0(struct gp_msg *m)
 
 enum eu_send_status gp_send_dcro(struct gp_msg *m)
 {
-    unsigned type = msg_bits(m, 18, 14);
+    unsigned type = DESC_TYPE(m->send->desc);
 
     switch (type) {
     case DC0_OWORD_BLOCK_READ:

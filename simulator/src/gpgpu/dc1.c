@@ -2,31 +2,6 @@
 /* Data cache port 1: untyped and A64 messages. Descriptors: DG1 PRM vol 9, "Data port 1". */
 #include "gpgpu/message.h"
 
-enum {
-    DC1_UNTYPED_READ = 0x01,
-    DC1_UNTYPED_ATOMIC = 0x02,
-    DC1_UNTYPED_ATOMIC_HALF = 0x03,
-    DC1_MEDIA_BLOCK_READ = 0x04,
-    DC1_TYPED_READ = 0x05,
-    DC1_TYPED_ATOMIC = 0x06,
-    DC1_TYPED_ATOMIC_HALF = 0x07,
-    DC1_UNTYPED_WRITE = 0x09,
-    DC1_MEDIA_BLOCK_WRITE = 0x0a,
-    DC1_TYPED_WRITE = 0x0d,
-    DC1_A64_SCATTERED_READ = 0x10,
-    DC1_A64_UNTYPED_READ = 0x11,
-    DC1_A64_UNTYPED_ATOMIC = 0x12,
-    DC1_A64_UNTYPED_ATOMIC_HALF = 0x13,
-    DC1_A64_BLOCK_READ = 0x14,
-    DC1_A64_BLOCK_WRITE = 0x15,
-    DC1_A64_UNTYPED_WRITE = 0x19,
-    DC1_A64_SCATTERED_WRITE = 0x1a,
-    DC1_UNTYPED_ATOMIC_FLOAT = 0x1b,
-    DC1_UNTYPED_ATOMIC_FLOAT_HALF = 0x1c,
-    DC1_A64_UNTYPED_ATOMIC_FLOAT = 0x1d,
-    DC1_A64_UNTYPED_ATOMIC_FLOAT_HALF = 0x1e,
-};
-
 enum { SIMD_MODE_4X2 = 0, SIMD_MODE_16 = 1, SIMD_MODE_8 = 2 };
 enum { SCATTERED_BYTE = 0, SCATTERED_DWORD = 1, SCATTERED_QWORD = 2 };
 enum { BLOCK_OWORD_UNALIGNED = 0, BLOCK_OWORD_ALIGNED = 1, BLOCK_HWORD = 3 };
@@ -44,7 +19,7 @@ static enum eu_send_status addresses(struct gp_msg *m, bool a64, unsigned simd,
         return EU_SEND_ERROR;
     if (!a64) {
         gp_offsets32(m, simd, offset);
-        return gp_target_of(m, msg_bits(m, 7, 0), target);
+        return gp_target_of(m, DESC_BTI(m->send->desc), target);
     }
     gp_offsets64(m, simd, offset);
     *target = flat;
@@ -67,7 +42,7 @@ static enum eu_send_status untyped(struct gp_msg *m, bool write, bool a64)
     if (gp_msg_needs(m, e.first_in, 0) != EU_SEND_OK)
         return EU_SEND_ERROR;
     if (!a64) {
-        if (gp_target_of(m, msg_bits(m, 7, 0), &target) != EU_SEND_OK)
+        if (gp_target_of(m, DESC_BTI(m->send->desc), &target) != EU_SEND_OK)
             return EU_SEND_ERROR;
         gp_offsets32(m, e.simd, offset);
         return gp_elements(m, &target, offset, &e);
@@ -174,7 +149,7 @@ static enum eu_send_status a64_block(struct gp_msg *m, bool write)
 
 enum eu_send_status gp_send_dc1(struct gp_msg *m)
 {
-    unsigned type = msg_bits(m, 18, 14);
+    unsigned type = DESC_TYPE(m->send->desc);
 
     switch (type) {
     case DC1_UNTYPED_READ:

@@ -10,7 +10,7 @@
 
 const struct image_surface *gp_image_of(struct gp_msg *m)
 {
-    unsigned bti = msg_bits(m, 7, 0);
+    unsigned bti = DESC_BTI(m->send->desc);
     const char *why = NULL;
     struct gp_surface *s;
 

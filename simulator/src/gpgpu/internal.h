@@ -189,7 +189,7 @@ void gp_pool_destroy(struct gpgpu *g);
 void gp_pool_run(struct gpgpu *g, struct gp_job *job);
 
 /* residence.c: which groups are in the hardware at a time. */
-void gp_residence_begin(struct gpgpu *g, struct gp_job *job, unsigned workers);
+void gp_residence_begin(struct gp_job *job, unsigned workers);
 void gp_residence_end(struct gpgpu *g, struct gp_job *job);
 void gp_residence_free(struct gpgpu *g);
 unsigned gp_residence_limit(const struct gp_job *job);

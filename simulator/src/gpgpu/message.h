@@ -11,6 +11,55 @@
 #define BTI_SLM                  0xfeu
 #define BTI_STATELESS            0xffu
 
+/* Fields of the descriptors, DG1 PRM vol 9, "Message descriptor". Lengths are in registers. */
+#define DESC_MESSAGE_LENGTH(d)  ((d) >> 25 & 0xf)
+#define DESC_RESPONSE_LENGTH(d) ((d) >> 20 & 0x1f)
+#define DESC_HEADER             (1u << 19)
+#define DESC_TYPE(d)            ((d) >> 14 & 0x1f)
+#define DESC_BTI(d)             ((d)&0xff)
+#define EXDESC_LENGTH(e)        ((e) >> 6 & 0x1f)
+
+/* DESC_TYPE of data port 0 and of the read-only port, "Data port 0". */
+enum {
+    DC0_OWORD_BLOCK_READ = 0x00,
+    DC0_UNALIGNED_BLOCK_READ = 0x01,
+    DC0_DWORD_SCATTERED_READ = 0x03,
+    DC0_BYTE_SCATTERED_READ = 0x04,
+    DC0_QWORD_SCATTERED_READ = 0x05,
+    DC0_MEMORY_FENCE = 0x07,
+    DC0_OWORD_BLOCK_WRITE = 0x08,
+    DC0_UNALIGNED_BLOCK_WRITE = 0x09,
+    DC0_DWORD_SCATTERED_WRITE = 0x0b,
+    DC0_BYTE_SCATTERED_WRITE = 0x0c,
+    DC0_QWORD_SCATTERED_WRITE = 0x0d,
+};
+
+/* DESC_TYPE of data port 1, "Data port 1". */
+enum {
+    DC1_UNTYPED_READ = 0x01,
+    DC1_UNTYPED_ATOMIC = 0x02,
+    DC1_UNTYPED_ATOMIC_HALF = 0x03,
+    DC1_MEDIA_BLOCK_READ = 0x04,
+    DC1_TYPED_READ = 0x05,
+    DC1_TYPED_ATOMIC = 0x06,
+    DC1_TYPED_ATOMIC_HALF = 0x07,
+    DC1_UNTYPED_WRITE = 0x09,
+    DC1_MEDIA_BLOCK_WRITE = 0x0a,
+    DC1_TYPED_WRITE = 0x0d,
+    DC1_A64_SCATTERED_READ = 0x10,
+    DC1_A64_UNTYPED_READ = 0x11,
+    DC1_A64_UNTYPED_ATOMIC = 0x12,
+    DC1_A64_UNTYPED_ATOMIC_HALF = 0x13,
+    DC1_A64_BLOCK_READ = 0x14,
+    DC1_A64_BLOCK_WRITE = 0x15,
+    DC1_A64_UNTYPED_WRITE = 0x19,
+    DC1_A64_SCATTERED_WRITE = 0x1a,
+    DC1_UNTYPED_ATOMIC_FLOAT = 0x1b,
+    DC1_UNTYPED_ATOMIC_FLOAT_HALF = 0x1c,
+    DC1_A64_UNTYPED_ATOMIC_FLOAT = 0x1d,
+    DC1_A64_UNTYPED_ATOMIC_FLOAT_HALF = 0x1e,
+};
+
 #define MSG_MAX_LANES 16u
 #define MSG_MAX_REGS  48u /* 15 from src0 and 31 from src1 at most */
 

@@ -123,7 +123,7 @@ void gp_pool_run(struct gpgpu *g, struct gp_job *job)
     self->tlb = job->env->tlb;
     self->lease = job->env->lease;
     self->job = job;
-    gp_residence_begin(g, job, n);
+    gp_residence_begin(job, n);
     if (n > 1) {
         pthread_mutex_lock(&g->lock);
         g->job = job;

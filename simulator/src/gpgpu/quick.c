@@ -7,14 +7,6 @@
 #include "gpgpu/message.h"
 #include <string.h>
 
-/* Descriptor fields, DG1 PRM vol 9, "Message descriptor" and "Data port". */
-#define DESC_MESSAGE_LENGTH(d)  ((d) >> 25 & 0xf)
-#define DESC_RESPONSE_LENGTH(d) ((d) >> 20 & 0x1f)
-#define DESC_HEADER             (1u << 19)
-#define DESC_TYPE(d)            ((d) >> 14 & 0x1f)
-#define DESC_BTI(d)             ((d)&0xff)
-#define EXDESC_LENGTH(e)        ((e) >> 6 & 0x1f)
-
 /* Bits 13:8 of untyped messages: SIMD mode, and all channels but x masked off. */
 #define UNTYPED_SHAPE(d) ((d) >> 8 & 0x3f)
 #define UNTYPED_X_SIMD16 0x1eu
@@ -23,16 +15,6 @@
 #define SCATTERED_SHAPE(d)   ((d) >> 8 & 0x1f)
 #define SCATTERED_ONE_SIMD16 0x11u
 #define SCATTERED_ONE_SIMD8  0x01u
-
-enum {
-    DC0_FENCE = 0x07,
-    DC1_UNTYPED_READ = 0x01,
-    DC1_UNTYPED_WRITE = 0x09,
-    DC1_A64_SCATTERED_READ = 0x10,
-    DC1_A64_UNTYPED_READ = 0x11,
-    DC1_A64_UNTYPED_WRITE = 0x19,
-    DC1_A64_SCATTERED_WRITE = 0x1a,
-};
 
 #define PAGE_BYTES 4096u
 #define SLM_MASK   (GP_SLM_BYTES - 1)
@@ -287,7 +269,7 @@ static bool fence(struct eu_thread *t, const struct eu_send *s)
 {
     unsigned response = DESC_RESPONSE_LENGTH(s->desc);
 
-    if (DESC_TYPE(s->desc) != DC0_FENCE || response > 1)
+    if (DESC_TYPE(s->desc) != DC0_MEMORY_FENCE || response > 1)
         return false;
     atomic_thread_fence(memory_order_seq_cst);
     if (response && s->dst < EU_GRF_COUNT)

@@ -97,9 +97,8 @@ static void place_free(struct gpgpu *g, unsigned place)
     g->places[place] = NULL;
 }
 
-void gp_residence_begin(struct gpgpu *g, struct gp_job *job, unsigned workers)
+void gp_residence_begin(struct gp_job *job, unsigned workers)
 {
-    (void)g;
     pthread_mutex_init(&job->lock, NULL);
     job->aside = NULL;
     job->aside_end = &job->aside;

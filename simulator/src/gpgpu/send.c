@@ -96,13 +96,12 @@ static bool add_source(struct gp_msg *m, unsigned first, unsigned count)
     return true;
 }
 
-/* Descriptor lengths, DG1 PRM vol 9, "Message descriptor". */
 static bool collect(struct gp_msg *m)
 {
     const struct eu_send *s = m->send;
-    unsigned src0_count = s->desc >> 25 & 0xf, src1_count = s->exdesc >> 6 & 0x1f;
+    unsigned src0_count = DESC_MESSAGE_LENGTH(s->desc), src1_count = EXDESC_LENGTH(s->exdesc);
 
-    m->out_count = s->dst == EU_NULL ? 0 : s->desc >> 20 & 0x1f;
+    m->out_count = s->dst == EU_NULL ? 0 : DESC_RESPONSE_LENGTH(s->desc);
     if (s->dst != EU_NULL) {
         if (s->dst + m->out_count > EU_GRF_COUNT)
             return false;
@@ -110,7 +109,7 @@ static bool collect(struct gp_msg *m)
     }
     if (!add_source(m, s->src0, src0_count) || !add_source(m, s->src1, src1_count))
         return false;
-    if (s->desc >> 19 & 1) {
+    if (s->desc & DESC_HEADER) {
         if (m->in_count == 0)
             return false;
         m->header = (const uint32_t *)m->in[0];
