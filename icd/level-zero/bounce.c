@@ -121,6 +121,17 @@ static void *new_bounce(ze_command_list_handle_t list, size_t size)
     return NULL;
 }
 
+/* The same for what a transfer moves, and how much that is. */
+static ze_result_t new_image_bounce(ze_command_list_handle_t list, ze_image_handle_t image,
+                                    const ze_image_region_t *region, void **bounce, size_t *size)
+{
+    *size = transfer_size(image, region);
+    if (!*size)
+        return ZE_RESULT_ERROR_UNSUPPORTED_FEATURE;
+    *bounce = new_bounce(list, *size);
+    return *bounce ? ZE_RESULT_SUCCESS : ZE_RESULT_ERROR_OUT_OF_HOST_MEMORY;
+}
+
 static bool needs_bounce(ze_command_list_handle_t list, const void *pointer)
 {
     return list_is_copy_only(list) && memory_in_window(pointer);
@@ -136,13 +147,12 @@ ze_result_t ZE_APICALL bounce_image_to_memory(ze_command_list_handle_t list, voi
     if (!needs_bounce(list, to))
         return layer.list.pfnAppendImageCopyToMemory(list, to, image, region, signal, count,
                                                      events);
-    size_t size = transfer_size(image, region);
-    if (!size)
-        return ZE_RESULT_ERROR_UNSUPPORTED_FEATURE;
-    void *bounce = new_bounce(list, size);
-    if (!bounce)
-        return ZE_RESULT_ERROR_OUT_OF_HOST_MEMORY;
-    ze_result_t result =
+    void *bounce;
+    size_t size;
+    ze_result_t result = new_image_bounce(list, image, region, &bounce, &size);
+    if (result != ZE_RESULT_SUCCESS)
+        return result;
+    result =
         layer.list.pfnAppendImageCopyToMemory(list, bounce, image, region, NULL, count, events);
     return result == ZE_RESULT_SUCCESS
                ? layer.list.pfnAppendMemoryCopy(list, to, bounce, size, signal, 0, NULL)
@@ -161,14 +171,12 @@ ze_result_t ZE_APICALL bounce_image_from_memory(ze_command_list_handle_t list,
     if (!needs_bounce(list, from))
         return layer.list.pfnAppendImageCopyFromMemory(list, image, from, region, signal, count,
                                                        events);
-    size_t size = transfer_size(image, region);
-    if (!size)
-        return ZE_RESULT_ERROR_UNSUPPORTED_FEATURE;
-    void *bounce = new_bounce(list, size);
-    if (!bounce)
-        return ZE_RESULT_ERROR_OUT_OF_HOST_MEMORY;
-    ze_result_t result =
-        layer.list.pfnAppendMemoryCopy(list, bounce, from, size, NULL, count, events);
+    void *bounce;
+    size_t size;
+    ze_result_t result = new_image_bounce(list, image, region, &bounce, &size);
+    if (result != ZE_RESULT_SUCCESS)
+        return result;
+    result = layer.list.pfnAppendMemoryCopy(list, bounce, from, size, NULL, count, events);
     return result == ZE_RESULT_SUCCESS ? layer.list.pfnAppendImageCopyFromMemory(
                                              list, image, bounce, region, signal, 0, NULL)
                                        : result;
