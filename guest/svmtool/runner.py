@@ -112,6 +112,7 @@ class Runner:
         self.args = args
         self.report = Reporter(args.quiet)
         self.artefacts = {}
+        self.built = set()  # targets
 
     # --- one program ---------------------------------------------------------------------------
 
@@ -230,17 +231,20 @@ class Runner:
     def _targets(programs):
         return list(dict.fromkeys(t for p in programs for t in [p.target, *p.needs] if t))
 
+    def _build_targets(self, targets, title=""):
+        wanted = [t for t in targets if t not in self.built]
+        if wanted and not self.args.no_build:
+            build.targets(*wanted, title=title or f"Building {' '.join(wanted)}")
+            self.built.update(wanted)
+
     def _build(self, programs):
         try:
             hostpkgs.ensure_named(programs[0].suite.packages)
         except SvmError as e:
             self.report.result(programs[0], "packages", "failed", str(e))
             return False
-        targets = self._targets(programs)
-        if not targets or self.args.no_build:
-            return True
         try:
-            build.targets(*targets, title=f"Building {' '.join(targets)}")
+            self._build_targets(self._targets(programs))
             return True
         except SvmError as e:
             for p in programs:
@@ -257,9 +261,8 @@ class Runner:
         try:
             for suite in chosen:
                 hostpkgs.ensure_named(suite.packages)
-            targets = self._targets([p for s in chosen for p in self._programs(s)])
-            if targets:
-                build.targets(*targets, title=f"Building what {len(chosen)} suites need")
+            self._build_targets(self._targets([p for s in chosen for p in self._programs(s)]),
+                                f"Building what {len(chosen)} suites need")
         except SvmError as e:
             note(f"{str(e).splitlines()[0]} (the suites go on one by one)")
 
