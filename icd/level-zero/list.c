@@ -323,6 +323,19 @@ static ze_result_t ZE_APICALL append_timestamp(ze_command_list_handle_t list, ui
     return layer.list.pfnAppendWriteGlobalTimestamp(list, to, signal, count, events);
 }
 
+/* On a copy engine NEO would flush the ranges by a command that only a render engine has, which
+ * hangs; its barrier there is an engine's own, and flushes all memory. */
+static ze_result_t ZE_APICALL append_ranges_barrier(ze_command_list_handle_t list, uint32_t ranges,
+                                                    const size_t *sizes, const void **starts,
+                                                    ze_event_handle_t signal, uint32_t count,
+                                                    ze_event_handle_t *events)
+{
+    if (list_is_copy_only(list))
+        return layer.list.pfnAppendBarrier(list, signal, count, events);
+    return layer.list.pfnAppendMemoryRangesBarrier(list, ranges, sizes, starts, signal, count,
+                                                   events);
+}
+
 #define GROUPS_MAX 16 /* of command queues */
 
 static bool is_copy_group(ze_device_handle_t device, uint32_t ordinal)
@@ -407,6 +420,7 @@ void list_install(ze_command_list_dditable_t *table)
     table->pfnAppendImageCopyFromMemory = bounce_image_from_memory;
     table->pfnAppendWriteGlobalTimestamp = append_timestamp;
     table->pfnAppendQueryKernelTimestamps = bounce_kernel_timestamps;
+    table->pfnAppendMemoryRangesBarrier = append_ranges_barrier;
     table->pfnAppendMemoryPrefetch = append_prefetch;
     table->pfnAppendMemAdvise = append_advise;
 }

@@ -165,6 +165,70 @@ TEST_P(Transfer, FillAndCopyWithEvents)
     EXPECT_EQ(other[2], 0);
 }
 
+TEST_P(Transfer, EveryPatternSizeFills)
+{
+    const size_t largest = engine == Engine::Copy ? 16 : 128;
+    unsigned char pattern[128];
+    for (size_t i = 0; i < sizeof(pattern); i++)
+        pattern[i] = static_cast<unsigned char>(i * 3 + 1);
+    for (size_t size = 1; size <= largest; size *= 2) {
+        /* A copy engine writes whole patterns only. */
+        const size_t total = size * 10 + (engine == Engine::Copy ? 0 : 5);
+        memset(bytes, 0, total + 1);
+        AnyList list(engine);
+        ASSERT_EQ(
+            zeCommandListAppendMemoryFill(list, bytes, pattern, size, total, nullptr, 0, nullptr),
+            ZE_RESULT_SUCCESS)
+            << size;
+        list.run();
+        for (size_t i = 0; i < total; i++)
+            ASSERT_EQ(bytes[i], pattern[i % size]) << size << " " << i;
+        EXPECT_EQ(bytes[total], 0) << size;
+    }
+}
+
+TEST_P(Transfer, NothingIsMovedButTheEventIsSignalled)
+{
+    const ze_copy_region_t none{};
+    Memory heap = make(Kind::Malloc, 64);
+    const unsigned char pattern = 1;
+    Event filled, copied, region;
+    AnyList list(engine);
+    ASSERT_EQ(
+        zeCommandListAppendMemoryFill(list, bytes, &pattern, 1, 0, filled.handle(), 0, nullptr),
+        ZE_RESULT_SUCCESS);
+    ASSERT_EQ(zeCommandListAppendMemoryCopy(list, bytes, heap.get(), 0, copied.handle(), 1,
+                                            filled.list()),
+              ZE_RESULT_SUCCESS);
+    ASSERT_EQ(zeCommandListAppendMemoryCopyRegion(list, bytes, &none, 0, 0, heap.get(), &none, 0, 0,
+                                                  region.handle(), 1, copied.list()),
+              ZE_RESULT_SUCCESS);
+    list.run();
+    EXPECT_EQ(zeEventQueryStatus(region.handle()), ZE_RESULT_SUCCESS);
+    for (size_t i = 0; i < 64; i++)
+        ASSERT_EQ(bytes[i], 0);
+}
+
+TEST_P(Transfer, CopyOfABoxOfSeveralSlices)
+{
+    constexpr size_t row = 64, slice = row * 16;
+    Memory heap = make(Kind::Malloc, kSize);
+    auto *other = static_cast<unsigned char *>(heap.get());
+    for (size_t i = 0; i < kSize; i++)
+        other[i] = static_cast<unsigned char>(i * 7 + i / 256);
+    const ze_copy_region_t box{3, 2, 1, 17, 5, 3};
+    AnyList list(engine);
+    ASSERT_EQ(zeCommandListAppendMemoryCopyRegion(list, bytes, &box, row, slice, other, &box, row,
+                                                  slice, nullptr, 0, nullptr),
+              ZE_RESULT_SUCCESS);
+    list.run();
+    for (size_t i = 0; i < kSize; i++) {
+        const size_t x = i % row, y = i % slice / row, z = i / slice;
+        const bool inside = x >= 3 && x < 20 && y >= 2 && y < 7 && z >= 1 && z < 4;
+        ASSERT_EQ(bytes[i], inside ? other[i] : 0) << x << " " << y << " " << z;
+    }
+}
+
 TEST_P(Transfer, CopyOfARegion)
 {
     Memory heap = make(Kind::Malloc, kSize);
@@ -254,17 +318,18 @@ TEST_P(Transfer, KernelTimestampsAreGathered)
 
 TEST_P(Transfer, BarriersTakeTheMemory)
 {
-    if (engine == Engine::Copy)
-        engine = Engine::Compute; /* NEO gives a copy engine a command that it has not */
     const size_t size = kSize;
     const void *range = bytes;
     const unsigned char pattern = 1;
+    Event done;
     AnyList list(engine);
     ASSERT_EQ(zeCommandListAppendMemoryFill(list, bytes, &pattern, 1, 64, nullptr, 0, nullptr),
               ZE_RESULT_SUCCESS);
-    ASSERT_EQ(zeCommandListAppendMemoryRangesBarrier(list, 1, &size, &range, nullptr, 0, nullptr),
-              ZE_RESULT_SUCCESS);
+    ASSERT_EQ(
+        zeCommandListAppendMemoryRangesBarrier(list, 1, &size, &range, done.handle(), 0, nullptr),
+        ZE_RESULT_SUCCESS);
     list.run();
+    EXPECT_EQ(zeEventHostSynchronize(done.handle(), UINT64_MAX), ZE_RESULT_SUCCESS);
     EXPECT_EQ(bytes[63], 1);
 }
 
