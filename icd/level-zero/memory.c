@@ -117,15 +117,12 @@ static ze_result_t allocate(struct range *range, size_t alignment, void **pointe
     return ZE_RESULT_SUCCESS;
 }
 
-/* A size above the device's limit needs the relaxed-limits descriptor, as with NEO; of memory for
- * no device in particular, the first one's. */
-static bool is_relaxed(const void *chain)
+static const void *find_desc(const void *chain, ze_structure_type_t type)
 {
-    for (const ze_base_desc_t *desc = chain; desc; desc = desc->pNext)
-        if (desc->stype == ZE_STRUCTURE_TYPE_RELAXED_ALLOCATION_LIMITS_EXP_DESC)
-            return ((const ze_relaxed_allocation_limits_exp_desc_t *)desc)->flags &
-                   ZE_RELAXED_ALLOCATION_LIMITS_EXP_FLAG_MAX_SIZE;
-    return false;
+    const ze_base_desc_t *desc = chain;
+    while (desc && desc->stype != type)
+        desc = desc->pNext;
+    return desc;
 }
 
 static ze_device_handle_t first_device(void)
@@ -141,10 +138,22 @@ static ze_device_handle_t first_device(void)
 static bool is_too_large(ze_device_handle_t device, size_t size)
 {
     ze_device_properties_t properties = {.stype = ZE_STRUCTURE_TYPE_DEVICE_PROPERTIES};
-    if (!device)
-        device = first_device();
     return device && layer.device.pfnGetProperties(device, &properties) == ZE_RESULT_SUCCESS &&
            size > properties.maxMemAllocSize;
+}
+
+/* A size above the device's limit needs the relaxed-limits descriptor; of memory for no device in
+ * particular, the first one's. */
+static ze_result_t check_limit(const void *chain, ze_device_handle_t device, size_t size)
+{
+    const ze_relaxed_allocation_limits_exp_desc_t *relaxed =
+        find_desc(chain, ZE_STRUCTURE_TYPE_RELAXED_ALLOCATION_LIMITS_EXP_DESC);
+    if (relaxed && (relaxed->flags & ~ZE_RELAXED_ALLOCATION_LIMITS_EXP_FLAG_MAX_SIZE))
+        return ZE_RESULT_ERROR_INVALID_ENUMERATION;
+    if (relaxed && relaxed->flags)
+        return ZE_RESULT_SUCCESS;
+    return is_too_large(device ? device : first_device(), size) ? ZE_RESULT_ERROR_UNSUPPORTED_SIZE
+                                                                : ZE_RESULT_SUCCESS;
 }
 
 static ze_result_t ZE_APICALL alloc_shared(ze_context_handle_t context,
@@ -161,10 +170,10 @@ static ze_result_t ZE_APICALL alloc_shared(ze_context_handle_t context,
     if ((device_desc->flags & ~KNOWN_DEVICE_FLAGS) || (host_desc->flags & ~KNOWN_HOST_FLAGS))
         return ZE_RESULT_ERROR_INVALID_ENUMERATION;
     ze_result_t result = check_alloc(context, size, alignment, pointer);
+    if (result == ZE_RESULT_SUCCESS)
+        result = check_limit(device_desc->pNext, device, size);
     if (result != ZE_RESULT_SUCCESS)
         return result;
-    if (!is_relaxed(device_desc->pNext) && is_too_large(device, size))
-        return ZE_RESULT_ERROR_UNSUPPORTED_SIZE;
     struct range range = {
         .length = size, .owner = context, .device = device, .kind = ZE_MEMORY_TYPE_SHARED};
     result = allocate(&range, alignment, pointer);
@@ -187,10 +196,10 @@ static ze_result_t ZE_APICALL alloc_host(ze_context_handle_t context,
     if (desc->flags & ~KNOWN_HOST_FLAGS)
         return ZE_RESULT_ERROR_INVALID_ENUMERATION;
     ze_result_t result = check_alloc(context, size, alignment, pointer);
+    if (result == ZE_RESULT_SUCCESS)
+        result = check_limit(desc->pNext, NULL, size);
     if (result != ZE_RESULT_SUCCESS)
         return result;
-    if (!is_relaxed(desc->pNext) && is_too_large(NULL, size))
-        return ZE_RESULT_ERROR_UNSUPPORTED_SIZE;
     struct range range = {.length = size, .owner = context, .kind = ZE_MEMORY_TYPE_HOST};
     result = allocate(&range, alignment, pointer);
     if (result == ZE_RESULT_SUCCESS)
@@ -198,25 +207,26 @@ static ze_result_t ZE_APICALL alloc_host(ze_context_handle_t context,
     return result;
 }
 
-/* munmap waits, in the kernel, for submitted work that may still use the memory. */
-static bool free_ours(ze_context_handle_t context, void *pointer)
+/* munmap waits, in the kernel, for submitted work that may still use the memory. Any context of the
+ * driver will do, as with NEO, which keeps one book of memory for all of them. */
+static bool free_ours(void *pointer)
 {
     struct range range;
-    if (!ranges_take(&allocations, (uintptr_t)pointer, context, &range))
+    if (!ranges_take(&allocations, (uintptr_t)pointer, NULL, &range))
         return false;
     spaces_free(&layer.spaces, pointer);
     return true;
 }
 
-static bool defer_ours(ze_context_handle_t context, void *pointer)
+static bool defer_ours(void *pointer)
 {
     struct range range;
-    return ranges_take(&allocations, (uintptr_t)pointer, context, &range) && deferred_add(&range);
+    return ranges_take(&allocations, (uintptr_t)pointer, NULL, &range) && deferred_add(&range);
 }
 
 static ze_result_t ZE_APICALL mem_free(ze_context_handle_t context, void *pointer)
 {
-    if (context && pointer && free_ours(context, pointer))
+    if (context && pointer && free_ours(pointer))
         return ZE_RESULT_SUCCESS;
     if (memory_in_window(pointer))
         return ZE_RESULT_ERROR_INVALID_ARGUMENT;
@@ -231,13 +241,12 @@ static ze_result_t ZE_APICALL mem_free_ext(ze_context_handle_t context,
         ZE_DRIVER_MEMORY_FREE_POLICY_EXT_FLAG_DEFER_FREE;
     struct range range;
     bool ours = context && pointer && desc && memory_find(pointer, &range) &&
-                range.start == (uintptr_t)pointer && range.owner == context;
+                range.start == (uintptr_t)pointer;
     if (ours && (desc->freePolicy & ~known))
         return ZE_RESULT_ERROR_INVALID_ENUMERATION;
     if (ours && (desc->freePolicy & ZE_DRIVER_MEMORY_FREE_POLICY_EXT_FLAG_DEFER_FREE))
-        return defer_ours(context, pointer) ? ZE_RESULT_SUCCESS
-                                            : ZE_RESULT_ERROR_OUT_OF_HOST_MEMORY;
-    if (ours && free_ours(context, pointer))
+        return defer_ours(pointer) ? ZE_RESULT_SUCCESS : ZE_RESULT_ERROR_OUT_OF_HOST_MEMORY;
+    if (ours && free_ours(pointer))
         return ZE_RESULT_SUCCESS;
     if (memory_in_window(pointer))
         return ZE_RESULT_ERROR_INVALID_ARGUMENT;
@@ -246,12 +255,24 @@ static ze_result_t ZE_APICALL mem_free_ext(ze_context_handle_t context,
 
 /* ---- queries --------------------------------------------------------------------------------- */
 
+/* Memory of ours has no file descriptor to give; the answers are those of NEO for its own. */
+static ze_result_t refuse_export(const void *chain)
+{
+    const ze_external_memory_export_fd_t *export =
+        find_desc(chain, ZE_STRUCTURE_TYPE_EXTERNAL_MEMORY_EXPORT_FD);
+    if (!export)
+        return ZE_RESULT_SUCCESS;
+    return export->flags == ZE_EXTERNAL_MEMORY_TYPE_FLAG_DMA_BUF
+               ? ZE_RESULT_ERROR_UNSUPPORTED_FEATURE
+               : ZE_RESULT_ERROR_UNSUPPORTED_ENUMERATION;
+}
+
 static ze_result_t ZE_APICALL get_properties(ze_context_handle_t context, const void *pointer,
                                              ze_memory_allocation_properties_t *properties,
                                              ze_device_handle_t *device)
 {
     struct range range;
-    bool ours = properties && memory_find(pointer, &range) && range.owner == context;
+    bool ours = properties && memory_find(pointer, &range);
     if (!ours && !(properties && memory_in_window(pointer)))
         return layer.mem.pfnGetAllocProperties(context, pointer, properties, device);
     properties->type = ours ? (ze_memory_type_t)range.kind : ZE_MEMORY_TYPE_UNKNOWN;
@@ -259,7 +280,7 @@ static ze_result_t ZE_APICALL get_properties(ze_context_handle_t context, const 
     properties->pageSize = ours ? 4096 : 0; /* the finest grain at which it migrates */
     if (device)
         *device = ours ? range.device : NULL;
-    return ZE_RESULT_SUCCESS;
+    return ours ? refuse_export(properties->pNext) : ZE_RESULT_SUCCESS;
 }
 
 /* What NEO itself says of a pointer that it does not know. */
@@ -272,7 +293,7 @@ static ze_result_t ZE_APICALL get_address_range(ze_context_handle_t context, con
                                                 void **base, size_t *size)
 {
     struct range range;
-    if (!memory_find(pointer, &range) || range.owner != context)
+    if (!memory_find(pointer, &range))
         return memory_in_window(pointer)
                    ? unknown_range(context, base, size)
                    : layer.mem.pfnGetAddressRange(context, pointer, base, size);
@@ -306,29 +327,38 @@ void memory_install(ze_mem_dditable_t *table)
 
 /* ---- residency ------------------------------------------------------------------------------- */
 
-/* Mirrored memory is always resident. */
-static bool is_mirrored(const void *pointer)
+/*
+ * Mirrored memory is always resident: that of ours, and any other of the process. NEO knows what
+ * else there is, but not that a window may have no memory at some place.
+ */
+static bool is_answered(const void *pointer, size_t size, ze_result_t *result)
 {
-    return layer.mirror && (memory_find(pointer, NULL) || memory_in_window(pointer));
+    if (!layer.mirror)
+        return false;
+    bool mirrored = memory_find(pointer, NULL) || memory_import(pointer, size);
+    *result = mirrored ? ZE_RESULT_SUCCESS : ZE_RESULT_ERROR_INVALID_ARGUMENT;
+    return mirrored || memory_in_window(pointer);
 }
 
 static ze_result_t ZE_APICALL make_resident(ze_context_handle_t context, ze_device_handle_t device,
                                             void *pointer, size_t size)
 {
-    if (context && device && pointer && is_mirrored(pointer))
-        return ZE_RESULT_SUCCESS;
+    ze_result_t result;
+    if (context && device && pointer && is_answered(pointer, size, &result))
+        return result;
     return layer.context.pfnMakeMemoryResident(context, device, pointer, size);
 }
 
 static ze_result_t ZE_APICALL evict(ze_context_handle_t context, ze_device_handle_t device,
                                     void *pointer, size_t size)
 {
-    if (!context || !device || !pointer || !is_mirrored(pointer))
+    ze_result_t result;
+    if (!context || !device || !pointer || !is_answered(pointer, size, &result))
         return layer.context.pfnEvictMemory(context, device, pointer, size);
     i915svm_vm *vm = spaces_vm(&layer.spaces);
-    if (vm && size)
+    if (vm && size && result == ZE_RESULT_SUCCESS)
         i915svm_prefetch(vm, pointer, size, I915SVM_LOCATION_SYSTEM, NULL); /* as far as possible */
-    return ZE_RESULT_SUCCESS;
+    return result;
 }
 
 static ze_result_t ZE_APICALL destroy_context(ze_context_handle_t context)

@@ -13,13 +13,34 @@ struct Properties {
     ze_device_handle_t device = nullptr;
 };
 
-Properties properties_of(const void *pointer)
+Properties properties_of(const void *pointer, ze_context_handle_t context = ze().context)
 {
     Properties p;
     p.memory.stype = ZE_STRUCTURE_TYPE_MEMORY_ALLOCATION_PROPERTIES;
-    EXPECT_EQ(zeMemGetAllocProperties(ze().context, pointer, &p.memory, &p.device),
-              ZE_RESULT_SUCCESS);
+    EXPECT_EQ(zeMemGetAllocProperties(context, pointer, &p.memory, &p.device), ZE_RESULT_SUCCESS);
     return p;
+}
+
+ze_context_handle_t new_context()
+{
+    ze_context_desc_t desc{};
+    desc.stype = ZE_STRUCTURE_TYPE_CONTEXT_DESC;
+    ze_context_handle_t context = nullptr;
+    EXPECT_EQ(zeContextCreate(ze().driver, &desc, &context), ZE_RESULT_SUCCESS);
+    return context;
+}
+
+/* What asking for a file descriptor of the memory gives. */
+ze_result_t export_fd(const void *pointer, ze_external_memory_type_flags_t type)
+{
+    ze_external_memory_export_fd_t wanted{};
+    wanted.stype = ZE_STRUCTURE_TYPE_EXTERNAL_MEMORY_EXPORT_FD;
+    wanted.flags = type;
+    ze_memory_allocation_properties_t properties{};
+    properties.stype = ZE_STRUCTURE_TYPE_MEMORY_ALLOCATION_PROPERTIES;
+    properties.pNext = &wanted;
+    ze_device_handle_t device;
+    return zeMemGetAllocProperties(ze().context, pointer, &properties, &device);
 }
 } // namespace
 
@@ -77,6 +98,76 @@ TEST_F(OnSvm, AllocErrors)
               ZE_RESULT_ERROR_INVALID_NULL_POINTER);
 }
 
+TEST_F(OnSvm, EveryFlagIsTaken)
+{
+    for (uint32_t device_flag : {0, 1, 2, 4})
+        for (uint32_t host_flag : {0, 1, 2, 4, 8}) {
+            ze_device_mem_alloc_desc_t device{};
+            device.stype = ZE_STRUCTURE_TYPE_DEVICE_MEM_ALLOC_DESC;
+            device.flags = device_flag;
+            ze_host_mem_alloc_desc_t host{};
+            host.stype = ZE_STRUCTURE_TYPE_HOST_MEM_ALLOC_DESC;
+            host.flags = host_flag;
+            void *shared = nullptr, *of_host = nullptr;
+            ASSERT_EQ(zeMemAllocShared(ze().context, &device, &host, 1000, 0, ze().device, &shared),
+                      ZE_RESULT_SUCCESS);
+            ASSERT_EQ(zeMemAllocHost(ze().context, &host, 1000, 0, &of_host), ZE_RESULT_SUCCESS);
+            memset(shared, 1, 1000);
+            memset(of_host, 1, 1000);
+            EXPECT_EQ(zeMemFree(ze().context, shared), ZE_RESULT_SUCCESS);
+            EXPECT_EQ(zeMemFree(ze().context, of_host), ZE_RESULT_SUCCESS);
+        }
+}
+
+TEST_F(OnSvm, RelaxedLimitsAllowMoreThanTheDevicesMaximum)
+{
+    ze_device_properties_t properties{};
+    properties.stype = ZE_STRUCTURE_TYPE_DEVICE_PROPERTIES;
+    ASSERT_EQ(zeDeviceGetProperties(ze().device, &properties), ZE_RESULT_SUCCESS);
+    const size_t size = properties.maxMemAllocSize + 4096;
+    ze_relaxed_allocation_limits_exp_desc_t relaxed{};
+    relaxed.stype = ZE_STRUCTURE_TYPE_RELAXED_ALLOCATION_LIMITS_EXP_DESC;
+    ze_host_mem_alloc_desc_t host{};
+    host.stype = ZE_STRUCTURE_TYPE_HOST_MEM_ALLOC_DESC;
+    host.pNext = &relaxed;
+    void *p = nullptr;
+    EXPECT_EQ(zeMemAllocHost(ze().context, &host, size, 0, &p), ZE_RESULT_ERROR_UNSUPPORTED_SIZE);
+    relaxed.flags = 2;
+    EXPECT_EQ(zeMemAllocHost(ze().context, &host, 64, 0, &p), ZE_RESULT_ERROR_INVALID_ENUMERATION);
+    relaxed.flags = ZE_RELAXED_ALLOCATION_LIMITS_EXP_FLAG_MAX_SIZE;
+    ASSERT_EQ(zeMemAllocHost(ze().context, &host, size, 0, &p), ZE_RESULT_SUCCESS);
+    static_cast<char *>(p)[size - 1] = 1;
+    EXPECT_EQ(zeMemFree(ze().context, p), ZE_RESULT_SUCCESS);
+}
+
+TEST_F(OnSvm, EveryContextKnowsAndFreesAnAllocation)
+{
+    ze_context_handle_t other = new_context();
+    void *shared = nullptr, *host = nullptr, *base = nullptr;
+    ASSERT_EQ(alloc_shared(10000, &shared), ZE_RESULT_SUCCESS);
+    ASSERT_EQ(alloc_host(10000, &host), ZE_RESULT_SUCCESS);
+    EXPECT_EQ(properties_of(shared, other).memory.type, ZE_MEMORY_TYPE_SHARED);
+    EXPECT_EQ(properties_of(host, other).memory.type, ZE_MEMORY_TYPE_HOST);
+    EXPECT_EQ(zeMemGetAddressRange(other, static_cast<char *>(host) + 5, &base, nullptr),
+              ZE_RESULT_SUCCESS);
+    EXPECT_EQ(base, host);
+    EXPECT_EQ(zeMemFree(other, shared), ZE_RESULT_SUCCESS);
+    EXPECT_EQ(zeMemFree(other, host), ZE_RESULT_SUCCESS);
+    EXPECT_NE(zeMemFree(ze().context, host), ZE_RESULT_SUCCESS);
+    EXPECT_EQ(zeContextDestroy(other), ZE_RESULT_SUCCESS);
+}
+
+TEST_F(OnSvm, OnlyDeviceMemoryIsExported)
+{
+    Memory shared = make(Kind::Shared, 4096), host = make(Kind::Host, 4096);
+    for (const void *p : {shared.get(), host.get()}) {
+        EXPECT_EQ(export_fd(p, ZE_EXTERNAL_MEMORY_TYPE_FLAG_DMA_BUF),
+                  ZE_RESULT_ERROR_UNSUPPORTED_FEATURE);
+        EXPECT_EQ(export_fd(p, ZE_EXTERNAL_MEMORY_TYPE_FLAG_OPAQUE_FD),
+                  ZE_RESULT_ERROR_UNSUPPORTED_ENUMERATION);
+    }
+}
+
 TEST_F(OnSvm, PropertiesKnowEveryKind)
 {
     void *device = nullptr;
@@ -107,6 +198,10 @@ TEST_F(OnSvm, AddressRangeOfInteriorPointers)
         ZE_RESULT_SUCCESS);
     EXPECT_EQ(base, shared.get());
     EXPECT_EQ(size, 10000u);
+    EXPECT_EQ(zeMemGetAddressRange(ze().context, shared.get(), nullptr, &size), ZE_RESULT_SUCCESS);
+    EXPECT_EQ(zeMemGetAddressRange(ze().context, shared.get(), &base, nullptr), ZE_RESULT_SUCCESS);
+    EXPECT_EQ(zeMemGetAddressRange(ze().context, shared.get(), nullptr, nullptr),
+              ZE_RESULT_SUCCESS);
     EXPECT_NE(zeMemGetAddressRange(ze().context, heap.get(), &base, &size), ZE_RESULT_SUCCESS);
 }
 
@@ -140,12 +235,20 @@ TEST_F(OnSvm, ResidencyCallsTakeSharedMemory)
               ZE_RESULT_SUCCESS);
 }
 
+TEST_F(OnSvm, ResidencyCallsTakeSystemMemory)
+{
+    constexpr size_t size = 1 << 20;
+    /* Nobody has told NEO of it before. */
+    void *map = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    EXPECT_EQ(zeContextMakeMemoryResident(ze().context, ze().device, map, size), ZE_RESULT_SUCCESS);
+    EXPECT_EQ(zeContextEvictMemory(ze().context, ze().device, map, size), ZE_RESULT_SUCCESS);
+    munmap(map, size);
+    EXPECT_NE(zeContextMakeMemoryResident(ze().context, ze().device, map, size), ZE_RESULT_SUCCESS);
+}
+
 TEST_F(OnSvm, AllocationsGoWithTheirContext)
 {
-    ze_context_desc_t desc{};
-    desc.stype = ZE_STRUCTURE_TYPE_CONTEXT_DESC;
-    ze_context_handle_t context;
-    ASSERT_EQ(zeContextCreate(ze().driver, &desc, &context), ZE_RESULT_SUCCESS);
+    ze_context_handle_t context = new_context();
     ze_host_mem_alloc_desc_t host{};
     void *p = nullptr;
     ASSERT_EQ(zeMemAllocHost(context, &host, 1 << 20, 0, &p), ZE_RESULT_SUCCESS);
