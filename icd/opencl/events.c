@@ -121,8 +121,22 @@ static cl_int enqueue_unordered_marker(cl_command_queue queue, cl_event *event)
     return result;
 }
 
+/* NEO looks at this in some commands only; a marker is none of them. */
+static bool is_of_one_context(cl_command_queue queue, struct wait_list wait)
+{
+    cl_context context = queue_context(queue), other;
+    for (cl_uint i = 0; context && wait.events && i < wait.count; i++)
+        if (layer.next.clGetEventInfo(wait.events[i], CL_EVENT_CONTEXT, sizeof(other), &other,
+                                      NULL) == CL_SUCCESS &&
+            other != context)
+            return false;
+    return true;
+}
+
 static cl_int enqueue_marker(cl_command_queue queue, struct wait_list wait, cl_event *event)
 {
+    if (!is_of_one_context(queue, wait))
+        return CL_INVALID_CONTEXT;
     if (!wait.count && !wait.events && is_out_of_order(queue))
         return enqueue_unordered_marker(queue, event);
     return layer.next.clEnqueueMarkerWithWaitList(queue, wait.count, wait.events, event);

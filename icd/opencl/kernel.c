@@ -26,15 +26,28 @@ cl_int kernel_import_pointer(cl_kernel kernel, const void *pointer)
     return CL_INVALID_ARG_VALUE;
 }
 
+/* Where there is no such argument, that is the error, whatever the pointer. */
+static cl_int import_argument(cl_kernel kernel, cl_uint index, const void *pointer)
+{
+    cl_uint count;
+    cl_int result = kernel_import_pointer(kernel, pointer);
+    if (result == CL_INVALID_ARG_VALUE &&
+        layer.next.clGetKernelInfo(kernel, CL_KERNEL_NUM_ARGS, sizeof(count), &count, NULL) ==
+            CL_SUCCESS &&
+        index >= count)
+        return CL_INVALID_ARG_INDEX;
+    return result;
+}
+
 static cl_int CL_API_CALL set_arg_svm(cl_kernel kernel, cl_uint index, const void *pointer)
 {
-    cl_int result = kernel_import_pointer(kernel, pointer);
+    cl_int result = import_argument(kernel, index, pointer);
     return result ? result : layer.next.clSetKernelArgSVMPointer(kernel, index, pointer);
 }
 
 cl_int CL_API_CALL kernel_set_arg_usm(cl_kernel kernel, cl_uint index, const void *pointer)
 {
-    cl_int result = kernel_import_pointer(kernel, pointer);
+    cl_int result = import_argument(kernel, index, pointer);
     return result ? result : layer.usm.set_arg(kernel, index, pointer);
 }
 

@@ -164,13 +164,13 @@ static void migrate(void *argument)
     free(migration);
 }
 
-/* Size 0 means the whole allocation that holds the pointer. */
+/* Size 0 means the whole allocation that holds the pointer; other memory has to be mapped. */
 static bool add_range(struct migration *migration, const void *pointer, size_t size)
 {
     struct range range;
     bool ours = memory_find(pointer, &range);
     size_t offset = ours ? (uintptr_t)pointer - range.start : 0;
-    if (!pointer || (!size && !ours) || (ours && size > range.length - offset))
+    if (!pointer || (ours ? size > range.length - offset : !size || !mapping_covers(pointer, size)))
         return false;
     if (ours && !size) {
         pointer = (const void *)range.start;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "layer.h"
+#include "mapping.h"
 
 struct properties {
     cl_mem_alloc_flags_intel flags;
@@ -270,7 +271,8 @@ static cl_int CL_API_CALL enqueue_advise(cl_command_queue queue, const void *poi
         return layer.usm.advise(queue, pointer, size, advice, count, events, event);
     if (!queue_context(queue))
         return CL_INVALID_COMMAND_QUEUE;
-    if (!pointer || !size || advice >= ADVICE_COUNT)
+    if (!pointer || !size || advice >= ADVICE_COUNT ||
+        !(memory_find(pointer, NULL) || mapping_covers(pointer, size)))
         return CL_INVALID_VALUE;
     i915svm_vm *vm = spaces_vm(&layer.spaces);
     if (vm)

@@ -209,6 +209,11 @@ TEST_P(EnqueueSvm, ErrorsAreThoseOfTheSpecification)
               CL_INVALID_VALUE);
     EXPECT_EQ(clEnqueueSVMMigrateMem(queue, 1, pointers, sizes, 1 << 20, 0, nullptr, nullptr),
               CL_INVALID_VALUE);
+    const void *unmapped[] = {nowhere}, *null[] = {nullptr};
+    EXPECT_EQ(clEnqueueSVMMigrateMem(queue, 1, unmapped, sizes, 0, 0, nullptr, nullptr),
+              CL_INVALID_VALUE);
+    EXPECT_EQ(clEnqueueSVMMigrateMem(queue, 1, null, nullptr, 0, 0, nullptr, nullptr),
+              CL_INVALID_VALUE);
     EXPECT_EQ(clEnqueueSVMMigrateMem(nullptr, 1, pointers, sizes, 0, 0, nullptr, nullptr),
               CL_INVALID_COMMAND_QUEUE);
     EXPECT_EQ(clEnqueueSVMFree(queue, 0, const_cast<void **>(pointers), nullptr, nullptr, 0,
@@ -216,6 +221,109 @@ TEST_P(EnqueueSvm, ErrorsAreThoseOfTheSpecification)
               CL_INVALID_VALUE);
     EXPECT_EQ(clEnqueueSVMMap(queue, CL_TRUE, CL_MAP_READ, bytes, 64, 1, nullptr, nullptr),
               CL_INVALID_EVENT_WAIT_LIST);
+}
+
+TEST_P(EnqueueSvm, EventsOfAnotherContextAreRefused)
+{
+    cl_int result;
+    const void *pointers[] = {bytes};
+    const size_t sizes[] = {kSize};
+    cl_context other = clCreateContext(nullptr, 1, &cl().device, nullptr, nullptr, &result);
+    ASSERT_EQ(result, CL_SUCCESS);
+    cl_event foreign = clCreateUserEvent(other, &result);
+    ASSERT_EQ(result, CL_SUCCESS);
+    ASSERT_EQ(clSetUserEventStatus(foreign, CL_COMPLETE), CL_SUCCESS);
+    EXPECT_EQ(clEnqueueSVMMap(queue, CL_TRUE, CL_MAP_READ, bytes, 64, 1, &foreign, nullptr),
+              CL_INVALID_CONTEXT);
+    EXPECT_EQ(clEnqueueSVMUnmap(queue, bytes, 1, &foreign, nullptr), CL_INVALID_CONTEXT);
+    EXPECT_EQ(clEnqueueSVMMigrateMem(queue, 1, pointers, sizes, 0, 1, &foreign, nullptr),
+              CL_INVALID_CONTEXT);
+    EXPECT_EQ(clEnqueueSVMFree(queue, 0, nullptr, nullptr, nullptr, 1, &foreign, nullptr),
+              CL_INVALID_CONTEXT);
+    clReleaseEvent(foreign);
+    clReleaseContext(other);
+}
+
+TEST_P(EnqueueSvm, PartsOfAllocationsMigrateFromQueueToQueue)
+{
+    cl_int result;
+    cl_command_queue other =
+        clCreateCommandQueueWithProperties(cl().context, cl().device, nullptr, &result);
+    ASSERT_EQ(result, CL_SUCCESS);
+    const unsigned char pattern = 0x11;
+    const void *parts[] = {bytes + 1, bytes + 100, bytes + 101, bytes + 4097};
+    const size_t sizes[] = {1, 13, 3, 5000};
+    size_t count = kSize / 4;
+    cl_event filled, there, ran, back;
+    Kernel increment("increment");
+    ASSERT_EQ(increment.pointer(0, bytes), CL_SUCCESS);
+    ASSERT_EQ(clEnqueueSVMMemFill(queue, bytes, &pattern, 1, kSize, 0, nullptr, &filled),
+              CL_SUCCESS);
+    ASSERT_EQ(clEnqueueSVMMigrateMem(other, 4, parts, sizes, 0, 1, &filled, &there), CL_SUCCESS);
+    ASSERT_EQ(
+        clEnqueueNDRangeKernel(other, increment, 1, nullptr, &count, nullptr, 1, &there, &ran),
+        CL_SUCCESS);
+    ASSERT_EQ(
+        clEnqueueSVMMigrateMem(queue, 4, parts, sizes, CL_MIGRATE_MEM_OBJECT_HOST, 1, &ran, &back),
+        CL_SUCCESS);
+    /* Waiting for the last one has to set all of them going. */
+    ASSERT_EQ(clWaitForEvents(1, &back), CL_SUCCESS);
+    for (size_t i = 0; i < count; i++)
+        ASSERT_EQ(reinterpret_cast<uint32_t *>(bytes)[i], 0x11111112u) << i;
+    for (cl_event event : {filled, there, ran, back})
+        clReleaseEvent(event);
+    clReleaseCommandQueue(other);
+}
+
+TEST_F(OnSvm, EnqueueFreeTakesNothingAndNull)
+{
+    void *null[] = {nullptr};
+    for (cl_uint count : {0u, 1u}) {
+        cl_event freed;
+        ASSERT_EQ(clEnqueueSVMFree(cl().in_order, count, count ? null : nullptr, nullptr, nullptr,
+                                   0, nullptr, &freed),
+                  CL_SUCCESS);
+        EXPECT_EQ(clWaitForEvents(1, &freed), CL_SUCCESS);
+        EXPECT_EQ(type_of(freed), static_cast<cl_command_type>(CL_COMMAND_SVM_FREE));
+        clReleaseEvent(freed);
+    }
+}
+
+TEST_F(OnSvm, CommandsAreProfiled)
+{
+    cl_int result;
+    const cl_queue_properties profiled[] = {CL_QUEUE_PROPERTIES, CL_QUEUE_PROFILING_ENABLE, 0};
+    cl_command_queue queue =
+        clCreateCommandQueueWithProperties(cl().context, cl().device, profiled, &result);
+    ASSERT_EQ(result, CL_SUCCESS);
+    Memory memory = make(Kind::Fine, 4096), other = make(Kind::Malloc, 4096);
+    const void *pointers[] = {memory.get()};
+    const unsigned char pattern = 1;
+    void *m = memory.get();
+    cl_event events[6];
+    EXPECT_EQ(clEnqueueSVMMap(queue, CL_FALSE, CL_MAP_READ, m, 64, 0, nullptr, &events[0]),
+              CL_SUCCESS);
+    EXPECT_EQ(clEnqueueSVMUnmap(queue, m, 0, nullptr, &events[1]), CL_SUCCESS);
+    EXPECT_EQ(clEnqueueSVMMemFill(queue, m, &pattern, 1, 64, 0, nullptr, &events[2]), CL_SUCCESS);
+    EXPECT_EQ(clEnqueueSVMMemcpy(queue, CL_FALSE, other.get(), m, 64, 0, nullptr, &events[3]),
+              CL_SUCCESS);
+    EXPECT_EQ(clEnqueueSVMMigrateMem(queue, 1, pointers, nullptr, 0, 0, nullptr, &events[4]),
+              CL_SUCCESS);
+    EXPECT_EQ(clEnqueueSVMFree(queue, 0, nullptr, nullptr, nullptr, 0, nullptr, &events[5]),
+              CL_SUCCESS);
+    ASSERT_EQ(clWaitForEvents(6, events), CL_SUCCESS);
+    for (cl_event event : events) {
+        cl_ulong queued = 0, ended = 0;
+        EXPECT_EQ(clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_QUEUED, sizeof(queued),
+                                          &queued, nullptr),
+                  CL_SUCCESS);
+        EXPECT_EQ(clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof(ended), &ended,
+                                          nullptr),
+                  CL_SUCCESS);
+        EXPECT_LE(queued, ended);
+        clReleaseEvent(event);
+    }
+    clReleaseCommandQueue(queue);
 }
 
 TEST_F(OnSvm, EnqueueFreeFreesAfterWhatCameBefore)

@@ -49,8 +49,31 @@ TEST_F(OnSvm, UnmappedPointersAreRefused)
     EXPECT_EQ(increment.pointer(0, reinterpret_cast<void *>(0xffff800000000000)),
               CL_INVALID_ARG_VALUE);
     EXPECT_EQ(increment.pointer(7, &gone), CL_INVALID_ARG_INDEX);
+    EXPECT_EQ(increment.pointer(7, gone), CL_INVALID_ARG_INDEX);
     EXPECT_EQ(clSetKernelArgSVMPointer(nullptr, 0, &gone), CL_INVALID_KERNEL);
     EXPECT_EQ(increment.pointer(0, nullptr), CL_SUCCESS);
+}
+
+TEST_F(OnSvm, ACloneKeepsItsPointers)
+{
+    Memory svm = make(Kind::Coarse, 64), heap = make(Kind::Malloc, 64);
+    auto *from = static_cast<uint32_t *>(heap.get()), *to = static_cast<uint32_t *>(svm.get());
+    *from = 5;
+    *to = 0;
+    size_t one = 1;
+    cl_int result;
+    Kernel copy("copy");
+    ASSERT_EQ(copy.pointer(0, to), CL_SUCCESS);
+    ASSERT_EQ(copy.pointer(1, from), CL_SUCCESS);
+    cl_kernel clone = clCloneKernel(copy, &result);
+    ASSERT_EQ(result, CL_SUCCESS);
+    ASSERT_EQ(copy.pointer(0, from), CL_SUCCESS);
+    ASSERT_EQ(clEnqueueNDRangeKernel(cl().in_order, clone, 1, nullptr, &one, nullptr, 0, nullptr,
+                                     nullptr),
+              CL_SUCCESS);
+    ASSERT_EQ(clFinish(cl().in_order), CL_SUCCESS);
+    EXPECT_EQ(*static_cast<volatile uint32_t *>(to), 5u);
+    clReleaseKernel(clone);
 }
 
 TEST_F(OnSvm, ExecInfoTakesEveryPointer)
