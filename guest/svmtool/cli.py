@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from . import clean, debs, demo, doctor, kernel, ksource, paths, runner, suites, vm
+from . import clean, debs, demo, doctor, kernel, ksource, paths, procs, runner, suites, vm
 from .ui import SvmError, note
 
 
@@ -164,3 +164,5 @@ def main():
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    finally:
+        procs.end_all()

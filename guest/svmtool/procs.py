@@ -8,6 +8,15 @@ import subprocess
 _DIE_WITH_US = ["setpriv", "--pdeathsig", "KILL", "--"]
 
 
+_running = set()
+
+
+def end_all():
+    """What other threads still run, when we give up."""
+    for child in list(_running):
+        child.end()
+
+
 class Child:
     def __init__(self, argv, output, stderr_to_stdout=False, **kwargs):
         # A process group of its own: the terminal's ^C reaches us alone, and we end the child.
@@ -15,6 +24,7 @@ class Child:
                                       stdout=output,
                                       stderr=subprocess.STDOUT if stderr_to_stdout else output,
                                       process_group=0, **kwargs)
+        _running.add(self)
 
     def ended(self):
         return self.popen.poll() is not None
@@ -27,6 +37,7 @@ class Child:
 
     def end(self, grace_s=2.0):
         """Ask, wait, then kill the whole group."""
+        _running.discard(self)
         if self.ended():
             return
         self._signal(signal.SIGTERM)

@@ -6,12 +6,13 @@ import re
 import select
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 
 from . import build, hostpkgs, i915tests, paths, results, suites, vm
 from .procs import Child
-from .ui import SvmError, note, say
+from .ui import SvmError, kept, note, say
 
 OUT_LOGS = paths.OUT / "logs"
 # Lines of a guest's kernel log that fail whatever ran, beside the program's own verdict.
@@ -65,6 +66,11 @@ class Reporter:
             if count > self.SHOWN_SKIPS:
                 say(f"  {self._mark('skipped')} … {count - self.SHOWN_SKIPS} more - {reason}")
 
+    def merge(self, other):
+        for word in COLOURS:
+            setattr(self.total, word, getattr(self.total, word) + getattr(other.total, word))
+        self.failures += other.failures
+
     def _is_one_of_many(self, word, detail):
         """A matrix of tests may skip hundreds for one reason."""
         reason = detail.strip().splitlines()[-1] if detail.strip() else ""
@@ -107,12 +113,41 @@ class Lines:
         self.log.flush()
 
 
+class Beside(threading.Thread):
+    """
+    Host suites that run while others wait for what is emulated. They say what they have to say
+    when they are asked to finish.
+    """
+
+    def __init__(self, runner, chosen):
+        super().__init__(daemon=True)
+        self.runner, self.chosen, self.lines, self.error = runner, chosen, [], None
+
+    def run(self):
+        try:
+            with kept() as self.lines:
+                for suite in self.chosen:
+                    self.runner.run_suite(suite)
+        except BaseException as e:
+            self.error = e
+
+    def finish(self):
+        self.join()
+        for line in self.lines:
+            say(line)
+        if self.error:
+            raise self.error
+        return self.runner.report
+
+
 class Runner:
-    def __init__(self, args):
-        self.args = args
+    NICE_BESIDE = 10
+
+    def __init__(self, args, nice=0, built=()):
+        self.args, self.nice = args, nice
         self.report = Reporter(args.quiet)
         self.artefacts = {}
-        self.built = set()  # targets
+        self.built = set(built)  # targets
 
     # --- one program ---------------------------------------------------------------------------
 
@@ -126,7 +161,8 @@ class Runner:
         env = dict(os.environ, **program.env)
         # What cmake built goes with the compiler's Debian; scripts of the tree are for any host.
         inside = build.inside() if program.target else []
-        child = Child([*inside, *self._argv(program)], subprocess.PIPE, env=env, cwd=paths.TREE,
+        nice = ["nice", "-n", str(self.nice)] if self.nice else []
+        child = Child([*inside, *nice, *self._argv(program)], subprocess.PIPE, env=env, cwd=paths.TREE,
                       stderr_to_stdout=True)
         pipe = child.popen.stdout
         deadline = time.monotonic() + program.timeout
@@ -291,8 +327,13 @@ class Runner:
 
     def run(self, chosen):
         self._build_ahead(chosen)
+        beside = [s for s in chosen if s.beside] if any(s.where == "guest" for s in chosen) else []
+        others = Beside(Runner(self.args, self.NICE_BESIDE, self.built), beside)
+        others.start()
         for suite in chosen:
-            self.run_suite(suite)
+            if suite not in beside:
+                self.run_suite(suite)
+        self.report.merge(others.finish())
         if self.report.failures:
             say("\nFailed:")
             for name in self.report.failures:

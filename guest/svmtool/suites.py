@@ -36,6 +36,7 @@ class Suite:
     kernel: str = "fast"
     description: str = ""
     default: bool = True
+    beside: bool = False                            # runs beside suites that use the guest
     programs: list = field(default_factory=list)
     benches: list = field(default_factory=list)
     skips: list = field(default_factory=list)       # reasons (regular expressions) a test may skip for
@@ -45,7 +46,7 @@ class Suite:
 
 
 _SUITE_KEYS = {"description", "where", "kernel", "timeout", "default", "guest", "program", "exception",
-               "mock", "live", "needs", "env", "bench", "packages", "skips"}
+               "mock", "live", "needs", "env", "bench", "packages", "skips", "beside"}
 _PROGRAM_KEYS = {"name", "target", "path", "kind", "args", "env", "timeout", "guest", "needs", "where", "group"}
 _GUEST_KEYS = {"lmem", "mem", "smp", "i915", "append", "gpu", "kernel"}
 
@@ -87,7 +88,7 @@ def _load(folder):
     name = folder.name
     _refuse_unknown(f"tests/{name}/suite.toml", table, _SUITE_KEYS)
     suite = Suite(name, folder, table.get("where", "host"), table.get("kernel", "fast"),
-                  table.get("description", ""), table.get("default", True), settings=table)
+                  table.get("description", ""), table.get("default", True), table.get("beside", False), settings=table)
     if suite.where not in ("host", "guest") or suite.kernel not in kernel.VARIANTS:
         raise SvmError(f"tests/{name}/suite.toml: bad where or kernel")
     suite.programs = [_program(suite, p, table) for p in table.get("program", [])]

@@ -17,8 +17,25 @@ def note(text):
     print(f"svm: {text}", file=sys.stderr, flush=True)
 
 
+_kept = threading.local()
+
+
+@contextlib.contextmanager
+def kept():
+    """What this thread says meanwhile goes into a list, for later."""
+    _kept.lines = []
+    try:
+        yield _kept.lines
+    finally:
+        _kept.lines = None
+
+
 def say(text=""):
-    print(text, flush=True)
+    lines = getattr(_kept, "lines", None)
+    if lines is None:
+        print(text, flush=True)
+    else:
+        lines.append(text)
 
 
 class Step:

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
+import contextlib
+import io
 import unittest
 from argparse import Namespace
 
-from svmtool.runner import Runner, faults_in
+from svmtool.runner import Beside, Runner, faults_in
 from svmtool.suites import Program, Suite
+from svmtool.ui import say
 
 
 def judged(word, detail, skips=(), kernel=None):
@@ -39,3 +42,39 @@ class FindKernelFaults(unittest.TestCase):
         log = "[ 1.0] DMA-API: exceeded 7 overlapping mappings of cacheline 0x1\n" + WARNING
         self.assertEqual(faults_in(log), [])
         self.assertEqual(faults_in(log + "\n" + WARNING), [WARNING])
+
+
+class RunBeside(unittest.TestCase):
+    """Suites that run in a thread, whose results count like the others'."""
+
+    def setUp(self):
+        self.runner = Runner(Namespace(quiet=True, kernel=None))
+
+    def beside(self, run_suite):
+        self.runner.run_suite = run_suite
+        others = Beside(self.runner, [Suite("a", None), Suite("b", None)])
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            others.start()
+            others.join()
+            before = said.getvalue()
+            others.finish()
+        return before, said.getvalue()
+
+    def test_speak_when_asked_to(self):
+        before, said = self.beside(lambda suite: say(f"ran {suite.name}"))
+        self.assertEqual((before, said), ("", "ran a\nran b\n"))
+
+    def test_results_are_added(self):
+        program = Program(Suite("a", None), "p")
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.beside(lambda suite: self.runner.report.result(program, "A.Test", "failed"))
+        whole = Runner(Namespace(quiet=True, kernel=None)).report
+        whole.merge(self.runner.report)
+        self.assertEqual((whole.total.failed, whole.failures), (2, ["a: A.Test", "a: A.Test"]))
+
+    def test_what_breaks_there_breaks_the_run(self):
+        def broken(suite):
+            raise ValueError(suite.name)
+        with self.assertRaises(ValueError):
+            self.beside(broken)
