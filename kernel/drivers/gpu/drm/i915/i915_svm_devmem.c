@@ -60,6 +60,7 @@ dma_addr_t i915_svm_devmem_addr(const struct page *page)
 /* NULL before first use. */
 static struct i915_svm_devmem *devmem(struct drm_i915_private *i915)
 {
+	/* Pairs with the release when it was created: what it points to is ready. */
 	return smp_load_acquire(&i915->svm_devmem);
 }
 
@@ -431,7 +432,7 @@ struct i915_svm_devmem *i915_svm_devmem_get(struct drm_i915_private *i915)
 	dm = i915->svm_devmem;
 	if (!dm) {
 		dm = devmem_create(i915);
-		if (!IS_ERR(dm))
+		if (!IS_ERR(dm)) /* pairs with the acquire of who finds it */
 			smp_store_release(&i915->svm_devmem, dm);
 	}
 	mutex_unlock(&i915->svm_devmem_mutex);

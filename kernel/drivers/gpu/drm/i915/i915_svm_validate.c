@@ -79,16 +79,28 @@ static u64 swapped_bytes(struct i915_svm *svm)
 	return (u64)percpu_counter_sum_positive(&svm->mm->rss_stat[MM_SWAPENTS]) << PAGE_SHIFT;
 }
 
+/*
+ * How many of @n pages from here on one entry of the CPU's page table maps:
+ * what holds for the first holds for them all, and they follow each other.
+ */
+static unsigned int same_entry(unsigned long pfn, unsigned int n)
+{
+	const unsigned long pages = 1ul << hmm_pfn_to_map_order(pfn);
+
+	return min_t(unsigned long, n, pages - ((pfn & ~HMM_PFN_FLAGS) & (pages - 1)));
+}
+
 static u64 count_absent(struct i915_svm *svm, u64 start, u64 end)
 {
 	const unsigned long *pfn = svm->pfns + i915_svm_page(start);
-	u64 bytes = 0;
+	const unsigned int n = (end - start) >> PAGE_SHIFT;
+	unsigned int i, absent = 0;
 
-	for (; start < end; start += PAGE_SIZE)
-		if (!(*pfn++ & HMM_PFN_VALID))
-			bytes += PAGE_SIZE;
+	for (i = 0; i < n; i += same_entry(pfn[i], n - i))
+		if (!(pfn[i] & HMM_PFN_VALID))
+			absent++;
 
-	return bytes;
+	return (u64)absent << PAGE_SHIFT;
 }
 
 /*
@@ -99,14 +111,17 @@ static u64 count_absent(struct i915_svm *svm, u64 start, u64 end)
 static int own_device_pages(struct i915_svm *svm, u64 start, u64 end)
 {
 	const unsigned long *pfn = svm->pfns + i915_svm_page(start);
+	const unsigned int n = (end - start) >> PAGE_SHIFT;
 	bool any = false;
+	unsigned int i;
 	int err;
 
-	for (; start < end; start += PAGE_SIZE, pfn++) {
-		if ((*pfn & (HMM_PFN_VALID | HMM_PFN_WRITE)) != HMM_PFN_VALID)
+	for (i = 0; i < n; i += same_entry(pfn[i], n - i)) {
+		if ((pfn[i] & (HMM_PFN_VALID | HMM_PFN_WRITE)) != HMM_PFN_VALID)
 			continue;
 
-		err = fixup_user_fault(svm->mm, start, FAULT_FLAG_WRITE, NULL);
+		err = fixup_user_fault(svm->mm, start + (u64)i * PAGE_SIZE, FAULT_FLAG_WRITE,
+				       NULL);
 		if (err)
 			return err;
 		any = true;
@@ -141,7 +156,7 @@ static int fault_missing(struct i915_svm *svm, struct mmu_interval_notifier *not
 		u64 from = start + (u64)first * PAGE_SIZE;
 
 		if (!missing(pfn[first])) {
-			first++;
+			first += same_entry(pfn[first], n - first);
 			continue;
 		}
 		for (last = first + 1; last < n && missing(pfn[last]); last++)
@@ -263,10 +278,32 @@ static int fault_run(struct i915_svm *svm, struct mmu_interval_notifier *notifie
 	return 0;
 }
 
+/* Of what was read, the pages that the GPU may use. */
+static void take_mapped(struct i915_svm *svm, struct i915_svm_pending *p,
+			unsigned int page, unsigned int end)
+{
+	unsigned int n;
+
+	for (; page < end; page += n) {
+		const unsigned long pfn = svm->pfns[page];
+		const unsigned long need = HMM_PFN_VALID |
+			(test_bit(page, p->own) ? 0 : HMM_PFN_WRITE);
+
+		/* Pages are made the process's own one by one. */
+		n = pfn & HMM_PFN_WRITE ? same_entry(pfn, end - page) : 1;
+		if ((pfn & (need | HMM_PFN_ERROR)) != need)
+			continue;
+
+		bitmap_set(p->mapped, page, n);
+		if (is_device_private_page(hmm_pfn_to_page(pfn)))
+			bitmap_set(p->local, page, n);
+	}
+}
+
 static int fault_block(struct i915_svm *svm, struct i915_svm_block *block,
 		       struct mmu_interval_notifier *notifier, struct i915_svm_pending *p)
 {
-	unsigned int first, end, page;
+	unsigned int first, end;
 	int err = 0;
 
 	memset(svm->pfns, 0, I915_SVM_BLOCK_PAGES * sizeof(*svm->pfns));
@@ -288,18 +325,8 @@ static int fault_block(struct i915_svm *svm, struct i915_svm_block *block,
 
 	bitmap_zero(p->mapped, I915_SVM_BLOCK_PAGES);
 	bitmap_zero(p->local, I915_SVM_BLOCK_PAGES);
-	for_each_set_bit(page, p->todo, I915_SVM_BLOCK_PAGES) {
-		const unsigned long need = HMM_PFN_VALID |
-			(test_bit(page, p->own) ? 0 : HMM_PFN_WRITE);
-		struct page *pg = hmm_pfn_to_page(svm->pfns[page]);
-
-		if ((svm->pfns[page] & (need | HMM_PFN_ERROR)) != need)
-			continue;
-
-		__set_bit(page, p->mapped);
-		if (is_device_private_page(pg))
-			__set_bit(page, p->local);
-	}
+	for_each_set_bitrange(first, end, p->todo, I915_SVM_BLOCK_PAGES)
+		take_mapped(svm, p, first, end);
 
 	return 0;
 }
@@ -313,13 +340,14 @@ static unsigned long pfn_of(const struct i915_svm *svm, unsigned int page)
 static unsigned int run_length(const struct i915_svm *svm, const struct i915_svm_pending *p,
 			       unsigned int page)
 {
-	unsigned int n = 1;
+	const unsigned int end = find_next_zero_bit(p->mapped, I915_SVM_BLOCK_PAGES, page);
+	unsigned int next = page;
 
-	while (page + n < I915_SVM_BLOCK_PAGES && test_bit(page + n, p->mapped) &&
-	       pfn_of(svm, page + n) == pfn_of(svm, page) + n)
-		n++;
+	do {
+		next += same_entry(svm->pfns[next], end - next);
+	} while (next < end && pfn_of(svm, next) == pfn_of(svm, page) + (next - page));
 
-	return n;
+	return next - page;
 }
 
 static void unmap_pending(struct i915_svm *svm, struct i915_svm_pending *p)
@@ -441,12 +469,16 @@ static enum i915_svm_leaf best_leaf(struct i915_svm *svm,
 	struct drm_i915_private *i915 = svm->vm->i915;
 	const bool local = test_bit(0, block->local);
 	bool huge = IS_ALIGNED(block->dma[0], SZ_2M);
-	unsigned int page;
+	unsigned int page = 0;
 
 	if (!bitmap_full(block->valid, I915_SVM_BLOCK_PAGES))
 		return I915_SVM_LEAF_4K;
 
-	for (page = 0; page < I915_SVM_BLOCK_PAGES; page++) {
+	/* One run is contiguous: its start tells all. */
+	if (huge && find_next_bit(block->heads, I915_SVM_BLOCK_PAGES, 1) == I915_SVM_BLOCK_PAGES)
+		page = I915_SVM_BLOCK_PAGES;
+
+	for (; page < I915_SVM_BLOCK_PAGES; page++) {
 		const unsigned int head = round_down(page, PAGES_64K);
 
 		if (test_bit(page, block->local) != local)
@@ -473,14 +505,18 @@ static enum i915_svm_leaf best_leaf(struct i915_svm *svm,
  */
 static void mark_dirty(struct i915_svm *svm, const struct i915_svm_pending *p)
 {
-	unsigned int page;
+	unsigned int page, n;
 
-	for_each_set_bit(page, p->mapped, I915_SVM_BLOCK_PAGES) {
+	for (page = find_first_bit(p->mapped, I915_SVM_BLOCK_PAGES);
+	     page < I915_SVM_BLOCK_PAGES;
+	     page = find_next_bit(p->mapped, I915_SVM_BLOCK_PAGES, page + n)) {
 		struct folio *folio;
 
+		n = 1;
 		if (test_bit(page, p->object))
 			continue;
 
+		n = same_entry(svm->pfns[page], I915_SVM_BLOCK_PAGES - page);
 		folio = page_folio(pfn_to_page(pfn_of(svm, page)));
 		if (folio_test_anon(folio) || folio_test_swapbacked(folio))
 			folio_mark_dirty(folio);
@@ -497,7 +533,7 @@ static void enter(struct i915_svm *svm, struct i915_svm_block *block,
 {
 	DECLARE_BITMAP(system, I915_SVM_BLOCK_PAGES);
 	enum i915_svm_leaf leaf;
-	unsigned int page;
+	unsigned int first, end;
 	bool fresh;
 
 	lockdep_assert_held_write(&svm->notifier_lock);
@@ -506,8 +542,9 @@ static void enter(struct i915_svm *svm, struct i915_svm_block *block,
 
 	if (!bitmap_empty(p->mapped, I915_SVM_BLOCK_PAGES)) {
 		fresh = bitmap_empty(block->valid, I915_SVM_BLOCK_PAGES);
-		for_each_set_bit(page, p->mapped, I915_SVM_BLOCK_PAGES)
-			block->dma[page] = p->dma[page];
+		for_each_set_bitrange(first, end, p->mapped, I915_SVM_BLOCK_PAGES)
+			memcpy(block->dma + first, p->dma + first,
+			       (end - first) * sizeof(*block->dma));
 		bitmap_or(block->valid, block->valid, p->mapped, I915_SVM_BLOCK_PAGES);
 		bitmap_or(block->heads, block->heads, p->heads, I915_SVM_BLOCK_PAGES);
 		bitmap_or(block->local, block->local, p->local, I915_SVM_BLOCK_PAGES);
