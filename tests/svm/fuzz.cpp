@@ -40,6 +40,7 @@ class Fuzzer
   public:
     Fuzzer(svm::Gpu &gpu, char *arena, uint64_t seed) : gpu_(gpu), arena_(arena), rng_(seed) {}
 
+    /* Submissions make valid what many calls have bound: few, or the time would be theirs. */
     void step()
     {
         switch (below(32)) {
@@ -47,7 +48,10 @@ class Fuzzer
             mapping();
             break;
         case 1:
-            submit();
+            if (below(8))
+                bind();
+            else
+                submit();
             break;
         case 2:
         case 3:
@@ -98,7 +102,7 @@ class Fuzzer
 
     uint64_t length()
     {
-        return below(16) ? (below(2) ? below(64) * kPage : below(2 * kHuge)) : number();
+        return below(16) ? (below(8) ? below(64) * kPage : below(2 * kHuge)) : number();
     }
 
     /* Flip a few bits of a call that was fine. */
