@@ -65,11 +65,13 @@ def cmd_shell(args):
 def cmd_kernel(args):
     if args.update:
         ksource.update()
+    if args.lsmod and not args.deb:
+        raise SvmError("--lsmod is for --deb")
     if args.deb:
         for variant in args.variant or ["full"]:
             if variant not in ("full", "stock+svm"):
                 raise SvmError("--deb makes packages of: full, stock+svm")
-            for deb in debs.kernel_packages() if variant == "full" else debs.module_package():
+            for deb in debs.kernel_packages(args.lsmod) if variant == "full" else debs.module_package():
                 note(f"made {deb}")
         return 0
     for variant in args.variant or ["fast"]:
@@ -111,6 +113,8 @@ def _parser():
                    help=f"{', '.join(kernel.VARIANTS)}; default: fast; with --deb: full (Debian's configuration, device memory included; "
                         "default) or stock+svm (i915 alone for Debian's own kernel)")
     k.add_argument("--deb", action="store_true", help="make Debian packages for a real machine, in out/debs")
+    k.add_argument("--lsmod", metavar="FILE", help="with --deb: only the modules that FILE, lsmod's output on the "
+                                                   "real machine, names (minutes instead of hours)")
     k.add_argument("--update", action="store_true", help="take the newest Debian source of the series")
     k.set_defaults(func=cmd_kernel)
 
