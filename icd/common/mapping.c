@@ -20,6 +20,7 @@ struct procmap_query {
 #define PROCMAP_QUERY        _IOWR('f', 17, struct procmap_query)
 #define PROCMAP_VMA_READABLE 0x01
 #define PROCMAP_VMA_WRITABLE 0x02
+#define PROCMAP_VMA_SHARED   0x08
 #define PROCMAP_OR_NEXT      0x10
 
 /* Sets *known when the kernel has the query: its answer is then definite. */
@@ -33,7 +34,8 @@ static bool find_by_query(int fd, uintptr_t address, struct mapping *mapping, bo
         *mapping = (struct mapping){.start = query.vma_start,
                                     .end = query.vma_end,
                                     .readable = query.vma_flags & PROCMAP_VMA_READABLE,
-                                    .writable = query.vma_flags & PROCMAP_VMA_WRITABLE};
+                                    .writable = query.vma_flags & PROCMAP_VMA_WRITABLE,
+                                    .private = !(query.vma_flags & PROCMAP_VMA_SHARED)};
     return found;
 }
 
@@ -49,8 +51,11 @@ static bool find_by_text(uintptr_t address, struct mapping *mapping)
         if (sscanf(line, "%lx-%lx %4s", &start, &end, mode) != 3)
             continue;
         found = address < end;
-        *mapping = (struct mapping){
-            .start = start, .end = end, .readable = mode[0] == 'r', .writable = mode[1] == 'w'};
+        *mapping = (struct mapping){.start = start,
+                                    .end = end,
+                                    .readable = mode[0] == 'r',
+                                    .writable = mode[1] == 'w',
+                                    .private = mode[3] == 'p'};
     }
     free(line);
     if (maps)
@@ -103,7 +108,8 @@ void mapping_explain_refusal(const void *pointer)
         return;
     if (!atomic_flag_test_and_set(&said))
         fprintf(stderr,
-                "i915svm: %p is in read-only memory (a constant?), which this GPU cannot share, as "
-                "it has no read-only pages: copy it to writable memory (said once)\n",
+                "i915svm: %p is in read-only memory that cannot be made this process's own (mapped "
+                "shared, or too much of it), and this GPU has no read-only pages: copy it to "
+                "writable memory (said once)\n",
                 pointer);
 }

@@ -9,7 +9,7 @@
 
 struct mapping {
     uintptr_t start, end;
-    bool readable, writable;
+    bool readable, writable, private;
 };
 
 /* The mapping (VMA) that holds the address. */

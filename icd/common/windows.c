@@ -42,31 +42,62 @@ static uintptr_t find_end(struct windows *windows, uintptr_t start)
     return limit;
 }
 
-static bool open_locked(struct windows *windows, uintptr_t pointer)
+static bool import(struct windows *windows, uintptr_t start, uintptr_t end)
+{
+    struct range range = {.start = start, .length = end - start, .owner = windows};
+    return windows->import(windows->owner, (void *)start, range.length) &&
+           ranges_insert(&windows->ranges, &range);
+}
+
+static bool open_writable(struct windows *windows, uintptr_t pointer)
 {
     struct mapping mapping;
     if (!mapping_find(pointer, &mapping) || !mapping.readable || !mapping.writable)
         return false;
-    struct range range = {.start = find_start(windows, &mapping), .owner = windows};
-    uintptr_t end = find_end(windows, range.start);
+    uintptr_t start = find_start(windows, &mapping), end = find_end(windows, start);
     /* Mappings longer than a window take several. */
     while (end <= pointer) {
-        range.start = end;
-        end = find_end(windows, range.start);
-        if (end <= range.start)
+        start = end;
+        end = find_end(windows, start);
+        if (end <= start)
             return false;
     }
-    range.length = end - range.start;
-    return windows->import(windows->owner, (void *)range.start, range.length) &&
-           ranges_insert(&windows->ranges, &range);
+    return import(windows, start, end);
 }
 
-bool windows_open(struct windows *windows, const void *pointer)
+/* The mapping alone, or what other windows leave of it around the pointer. */
+static bool open_constant(struct windows *windows, uintptr_t pointer)
+{
+    struct mapping mapping;
+    struct range window;
+    if (!mapping_find(pointer, &mapping))
+        return false;
+    uintptr_t start = mapping.start, end = mapping.end;
+    while (ranges_find_next(&windows->ranges, start, &window) && window.start < pointer)
+        start = window.start + window.length;
+    if (ranges_find_next(&windows->ranges, pointer, &window) && window.start < end)
+        end = window.start;
+    return import(windows, start, end);
+}
+
+typedef bool (*opener)(struct windows *windows, uintptr_t pointer);
+
+static bool open_once(struct windows *windows, const void *pointer, opener open)
 {
     if (windows_is_open(windows, pointer))
         return true;
     pthread_mutex_lock(&windows->lock);
-    bool done = windows_is_open(windows, pointer) || open_locked(windows, (uintptr_t)pointer);
+    bool done = windows_is_open(windows, pointer) || open(windows, (uintptr_t)pointer);
     pthread_mutex_unlock(&windows->lock);
     return done;
+}
+
+bool windows_open(struct windows *windows, const void *pointer)
+{
+    return open_once(windows, pointer, open_writable);
+}
+
+bool windows_open_constant(struct windows *windows, const void *pointer)
+{
+    return open_once(windows, pointer, open_constant);
 }

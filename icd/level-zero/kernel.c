@@ -7,16 +7,17 @@
 static const void *const nowhere = (const void *)1;
 
 /*
- * A pointer-sized value inside a window, with no writable memory there: a bad pointer, or a
- * scalar that looks like one. NEO, which would take either, tells them apart by how it answers
- * to a pointer it cannot know.
+ * A pointer-sized value inside a window, with no writable memory there: a constant, a bad pointer,
+ * or a scalar that looks like one. NEO, which would take any, tells scalars apart by how it
+ * answers to a pointer it cannot know.
  */
 static bool is_dangling(ze_kernel_handle_t kernel, uint32_t index, const void *pointer)
 {
-    if (!memory_is_misplaced(pointer))
+    if (!memory_is_protected(pointer))
         return false;
     return layer.kernel.pfnSetArgumentValue(kernel, index, sizeof(nowhere), &nowhere) !=
-           ZE_RESULT_SUCCESS;
+               ZE_RESULT_SUCCESS &&
+           memory_is_misplaced(pointer);
 }
 
 static ze_result_t ZE_APICALL set_argument(ze_kernel_handle_t kernel, uint32_t index, size_t size,
@@ -33,7 +34,7 @@ static ze_result_t ZE_APICALL set_argument(ze_kernel_handle_t kernel, uint32_t i
     /* Refused: a pointer, and one that NEO does not know yet. */
     if (result != ZE_RESULT_ERROR_INVALID_ARGUMENT)
         return result;
-    if (memory_import(pointer, 1))
+    if (memory_import(pointer, 1) || memory_import_constant(pointer))
         return layer.kernel.pfnSetArgumentValue(kernel, index, size, value);
     mapping_explain_refusal(pointer);
     return result;

@@ -39,7 +39,12 @@ bool memory_find(const void *pointer, struct range *found);
 bool memory_import(const void *start, size_t length);
 /* Whether NEO may take the pointer only because of a window. */
 bool memory_in_window(const void *pointer);
+/* The same for what the process may only read; costs memory, so only where a kernel is to have it.
+ */
+bool memory_import_constant(const void *pointer);
 /* Whether a window is open there, but what it has is no (longer) writable memory. */
+bool memory_is_protected(const void *pointer);
+/* The same, and it cannot be shared as a constant either. */
 bool memory_is_misplaced(const void *pointer);
 /* Tells NEO of memory that is not its own; what cannot be told is left for NEO to refuse. */
 void memory_prepare(const void *start, size_t length);

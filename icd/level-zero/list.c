@@ -221,7 +221,7 @@ static ze_result_t ZE_APICALL append_copy(ze_command_list_handle_t list, void *t
                                           size_t size, ze_event_handle_t signal, uint32_t count,
                                           ze_event_handle_t *events)
 {
-    if (memory_is_misplaced(to) || memory_is_misplaced(from))
+    if (memory_is_protected(to) || memory_is_misplaced(from))
         return ZE_RESULT_ERROR_INVALID_ARGUMENT; /* rather than read as zeros */
     memory_prepare(to, size);
     memory_prepare(from, size);
@@ -233,6 +233,8 @@ static ze_result_t ZE_APICALL append_fill(ze_command_list_handle_t list, void *t
                                           ze_event_handle_t signal, uint32_t count,
                                           ze_event_handle_t *events)
 {
+    if (memory_is_protected(to))
+        return ZE_RESULT_ERROR_INVALID_ARGUMENT;
     memory_prepare(to, size);
     return layer.list.pfnAppendMemoryFill(list, to, pattern, pattern_size, size, signal, count,
                                           events);
@@ -288,7 +290,7 @@ static ze_result_t ZE_APICALL append_copy_region(
     uint32_t to_slice, const void *from, const ze_copy_region_t *from_region, uint32_t from_pitch,
     uint32_t from_slice, ze_event_handle_t signal, uint32_t count, ze_event_handle_t *events)
 {
-    if (memory_is_misplaced(to) || memory_is_misplaced(from))
+    if (memory_is_protected(to) || memory_is_misplaced(from))
         return ZE_RESULT_ERROR_INVALID_ARGUMENT;
     memory_prepare(to, 1);
     memory_prepare(from, 1);
@@ -309,6 +311,8 @@ static ze_result_t ZE_APICALL append_copy_from_context(ze_command_list_handle_t 
                                                        ze_event_handle_t signal, uint32_t count,
                                                        ze_event_handle_t *events)
 {
+    if (memory_is_protected(to) || memory_is_misplaced(from))
+        return ZE_RESULT_ERROR_INVALID_ARGUMENT;
     memory_prepare(to, size);
     memory_prepare(from, size);
     return layer.list.pfnAppendMemoryCopyFromContext(list, to, context, from, size, signal, count,

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "constants.h"
 #include "layer.h"
 #include "mapping.h"
 
@@ -71,11 +72,22 @@ bool memory_import(const void *start, size_t length)
            windows_open(&windows, start);
 }
 
-bool memory_is_misplaced(const void *pointer)
+bool memory_import_constant(const void *pointer)
+{
+    return layer.mirror && constants_share(&layer.spaces, pointer) &&
+           windows_open_constant(&windows, pointer);
+}
+
+bool memory_is_protected(const void *pointer)
 {
     struct mapping mapping;
     return memory_in_window(pointer) && !memory_find(pointer, NULL) &&
            !(mapping_find((uintptr_t)pointer, &mapping) && mapping.readable && mapping.writable);
+}
+
+bool memory_is_misplaced(const void *pointer)
+{
+    return memory_is_protected(pointer) && !constants_share(&layer.spaces, pointer);
 }
 
 void memory_prepare(const void *start, size_t length)

@@ -63,16 +63,19 @@ bool memory_free(cl_context context, void *pointer);
 bool memory_find(const void *pointer, struct range *found);
 /* A context that goes away takes its allocations along (a destructor callback). */
 void CL_CALLBACK memory_drop_context(cl_context context, void *unused);
-/* Makes NEO know memory that is not its own. False if there is none, or it is read-only. */
+/* Makes NEO know memory that is not its own. False if there is none, or it is read-only and not
+ * shared (constants.h). */
 bool memory_import(cl_context context, const void *pointer);
 /* Whether NEO knows the memory only because of the above. */
 bool memory_in_window(cl_context context, const void *pointer);
-/* Whether NEO takes the memory for shared though it is not: read-only, mapped into a hole of a
- * window after that was opened. Better refused than read as zeros. */
+/* Whether NEO takes the memory for shared though it is not, and cannot be: read-only, mapped into
+ * a hole of a window after that was opened. Better refused than read as zeros. */
 bool memory_is_misplaced(cl_context context, const void *pointer);
+/* Whether NEO would let the GPU write the memory, and the process may only read it. */
+bool memory_is_protected(cl_context context, const void *pointer);
 /* Whether the memory is NEO's: device memory, which has no CPU mapping. */
 bool memory_is_neos(cl_context context, const void *pointer);
-/* Whether a kernel may be handed this pointer. */
+/* Whether a kernel may be handed this pointer; constants are made so. */
 bool memory_is_reachable(cl_context context, const void *pointer);
 
 /* ---- events.c --------------------------------------------------------------------------- */
@@ -116,7 +119,8 @@ cl_int svm_migrate(cl_command_queue queue, cl_uint count, const void **pointers,
                    const size_t *sizes, cl_mem_migration_flags flags, struct wait_list wait,
                    cl_command_type type, cl_event *event);
 /* Copies and fills: makes NEO know pointers that are not its own, then lets NEO do them. */
-bool svm_prepare(cl_command_queue queue, const void *pointer, size_t size);
+bool svm_prepare_source(cl_command_queue queue, const void *pointer, size_t size);
+bool svm_prepare_target(cl_command_queue queue, const void *pointer, size_t size);
 /* What makes a copy CL_MEM_COPY_OVERLAP, which NEO does not look at. */
 bool svm_overlap(const void *to, const void *from, size_t size);
 cl_int CL_API_CALL svm_copy(cl_command_queue queue, cl_bool blocking, void *to, const void *from,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "constants.h"
 #include "layer.h"
 #include "mapping.h"
 
@@ -171,7 +172,10 @@ void CL_CALLBACK memory_drop_context(cl_context context, void *unused)
 bool memory_import(cl_context context, const void *pointer)
 {
     struct windows *windows = windows_of(context, true);
-    return windows && spaces_enable(&layer.spaces) && windows_open(windows, pointer);
+    if (!windows || !spaces_enable(&layer.spaces))
+        return false;
+    return constants_are_shared(pointer) ? windows_open_constant(windows, pointer)
+                                         : windows_open(windows, pointer);
 }
 
 bool memory_in_window(cl_context context, const void *pointer)
@@ -199,10 +203,17 @@ static bool is_mirrored(const void *pointer)
 
 bool memory_is_misplaced(cl_context context, const void *pointer)
 {
+    return memory_in_window(context, pointer) && !is_mirrored(pointer) &&
+           !constants_share(&layer.spaces, pointer);
+}
+
+bool memory_is_protected(cl_context context, const void *pointer)
+{
     return memory_in_window(context, pointer) && !is_mirrored(pointer);
 }
 
 bool memory_is_reachable(cl_context context, const void *pointer)
 {
-    return is_mirrored(pointer) || memory_is_neos(context, pointer);
+    return is_mirrored(pointer) || memory_is_neos(context, pointer) ||
+           constants_share(&layer.spaces, pointer);
 }

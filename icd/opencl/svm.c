@@ -60,15 +60,27 @@ static void CL_API_CALL svm_free(cl_context context, void *pointer)
         layer.next.clSVMFree(context, pointer);
 }
 
-bool svm_prepare(cl_command_queue queue, const void *pointer, size_t size)
+typedef bool (*refusal)(cl_context context, const void *pointer);
+
+static bool prepare(cl_command_queue queue, const void *pointer, size_t size, refusal is_refused)
 {
     cl_context context = queue_context(queue);
     if (!layer.mirror || !context || !pointer || !size || memory_is_neos(context, pointer))
         return true; /* NEO answers these itself */
-    if (!mapping_covers(pointer, size) || memory_is_misplaced(context, pointer))
+    if (!mapping_covers(pointer, size) || is_refused(context, pointer))
         return false;
     memory_import(context, pointer); /* read-only memory stays foreign to NEO: it copies that */
     return true;
+}
+
+bool svm_prepare_source(cl_command_queue queue, const void *pointer, size_t size)
+{
+    return prepare(queue, pointer, size, memory_is_misplaced);
+}
+
+bool svm_prepare_target(cl_command_queue queue, const void *pointer, size_t size)
+{
+    return prepare(queue, pointer, size, memory_is_protected);
 }
 
 bool svm_overlap(const void *to, const void *from, size_t size)
@@ -82,7 +94,7 @@ cl_int CL_API_CALL svm_copy(cl_command_queue queue, cl_bool blocking, void *to, 
 {
     if (svm_overlap(to, from, size))
         return CL_MEM_COPY_OVERLAP;
-    if (!svm_prepare(queue, to, size) || !svm_prepare(queue, from, size))
+    if (!svm_prepare_target(queue, to, size) || !svm_prepare_source(queue, from, size))
         return CL_INVALID_VALUE;
     return layer.next.clEnqueueSVMMemcpy(queue, blocking, to, from, size, count, events, event);
 }
@@ -98,7 +110,7 @@ cl_int CL_API_CALL svm_fill(cl_command_queue queue, void *to, const void *patter
                             size_t pattern_size, size_t size, cl_uint count, const cl_event *events,
                             cl_event *event)
 {
-    if (!svm_fill_is_aligned(to, pattern_size, size) || !svm_prepare(queue, to, size))
+    if (!svm_fill_is_aligned(to, pattern_size, size) || !svm_prepare_target(queue, to, size))
         return CL_INVALID_VALUE;
     return layer.next.clEnqueueSVMMemFill(queue, to, pattern, pattern_size, size, count, events,
                                           event);

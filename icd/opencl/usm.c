@@ -199,7 +199,7 @@ static cl_int CL_API_CALL enqueue_fill(cl_command_queue queue, void *to, const v
                                        size_t pattern_size, size_t size, cl_uint count,
                                        const cl_event *events, cl_event *event)
 {
-    if (!svm_fill_is_aligned(to, pattern_size, size) || !svm_prepare(queue, to, size))
+    if (!svm_fill_is_aligned(to, pattern_size, size) || !svm_prepare_target(queue, to, size))
         return CL_INVALID_VALUE;
     return layer.usm.fill(queue, to, pattern, pattern_size, size, count, events, event);
 }
@@ -207,7 +207,7 @@ static cl_int CL_API_CALL enqueue_fill(cl_command_queue queue, void *to, const v
 static cl_int CL_API_CALL enqueue_set(cl_command_queue queue, void *to, cl_int value, size_t size,
                                       cl_uint count, const cl_event *events, cl_event *event)
 {
-    if (!svm_prepare(queue, to, size))
+    if (!svm_prepare_target(queue, to, size))
         return CL_INVALID_VALUE;
     return layer.usm.set(queue, to, value, size, count, events, event);
 }
@@ -218,7 +218,7 @@ static cl_int CL_API_CALL enqueue_copy(cl_command_queue queue, cl_bool blocking,
 {
     if (svm_overlap(to, from, size))
         return CL_MEM_COPY_OVERLAP;
-    if (!svm_prepare(queue, to, size) || !svm_prepare(queue, from, size))
+    if (!svm_prepare_target(queue, to, size) || !svm_prepare_source(queue, from, size))
         return CL_INVALID_VALUE;
     return layer.usm.copy(queue, blocking, to, from, size, count, events, event);
 }

@@ -121,7 +121,7 @@ static cl_int check(cl_context context, cl_mem_flags flags, size_t size, const v
     if (memory_find(start, &range))
         return size > range.start + range.length - (uintptr_t)start ? CL_INVALID_BUFFER_SIZE
                                                                     : CL_SUCCESS;
-    return memory_is_misplaced(context, start) || !mapping_covers(start, size) ? CL_INVALID_HOST_PTR
+    return memory_is_protected(context, start) || !mapping_covers(start, size) ? CL_INVALID_HOST_PTR
                                                                                : CL_SUCCESS;
 }
 

@@ -47,12 +47,14 @@ i915svm_result svm_userptr(i915svm_vm *vm, uintptr_t start, size_t length, uint3
 static uint32_t kernel_flags(uint32_t flags)
 {
     return (flags & I915SVM_BIND_READONLY ? I915_GEM_VM_BIND_READONLY : 0) |
-           (flags & I915SVM_BIND_POPULATE ? I915_GEM_VM_BIND_POPULATE : 0);
+           (flags & I915SVM_BIND_POPULATE ? I915_GEM_VM_BIND_POPULATE : 0) |
+           (flags & I915SVM_BIND_UNSHARE ? I915_GEM_VM_BIND_UNSHARE : 0);
 }
 
 static i915svm_result check_bind(const i915svm_vm *vm, uint32_t flags, uint32_t capability)
 {
-    if (!vm || (flags & ~(I915SVM_BIND_READONLY | I915SVM_BIND_POPULATE)))
+    const uint32_t known = I915SVM_BIND_READONLY | I915SVM_BIND_POPULATE | I915SVM_BIND_UNSHARE;
+    if (!vm || (flags & ~known))
         return svm_fail(I915SVM_ERROR_INVALID_ARGUMENT, 0);
     if (svm_forked(vm->device))
         return svm_fail(I915SVM_ERROR_FORKED, 0);
@@ -60,6 +62,8 @@ static i915svm_result check_bind(const i915svm_vm *vm, uint32_t flags, uint32_t 
     if (have && !(have & capability))
         return svm_fail(I915SVM_ERROR_NOT_SUPPORTED, 0);
     if ((flags & I915SVM_BIND_READONLY) && !(have & I915SVM_CAP_READONLY))
+        return svm_fail(I915SVM_ERROR_NOT_SUPPORTED, 0);
+    if ((flags & I915SVM_BIND_UNSHARE) && !have)
         return svm_fail(I915SVM_ERROR_NOT_SUPPORTED, 0);
     return I915SVM_OK;
 }

@@ -9,7 +9,10 @@
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <string>
 #include <sys/mman.h>
+#include <unistd.h>
+#include <utility>
 #include <vector>
 
 class EveryKind : public OnSvm, public ::testing::WithParamInterface<Kind>
@@ -107,17 +110,89 @@ TEST_F(OnSvm, AMallocedListIsWalked)
     }
 }
 
-TEST_F(OnSvm, ReadOnlyMemoryIsRefusedWithAMessage)
+/* A page of a file, mapped for reading only. */
+class FileMapping
 {
-    static const uint32_t constant[4096] = {1};
-    void *map = mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  public:
+    explicit FileMapping(int flags)
+    {
+        int fd = memfd_create("constants", 0);
+        EXPECT_EQ(ftruncate(fd, 4096), 0);
+        const uint32_t value = 77;
+        EXPECT_EQ(pwrite(fd, &value, sizeof(value), 0), static_cast<ssize_t>(sizeof(value)));
+        map_ = mmap(nullptr, 4096, PROT_READ, flags, fd, 0);
+        close(fd);
+    }
+    ~FileMapping()
+    {
+        munmap(map_, 4096);
+    }
+    const uint32_t *words() const
+    {
+        return static_cast<const uint32_t *>(map_);
+    }
+
+  private:
+    void *map_;
+};
+
+/* A constant that NEO has been told of, and a pointer to it that lost its const. */
+class KnownConstant : public FileMapping
+{
+  public:
+    KnownConstant() : FileMapping(MAP_PRIVATE)
+    {
+        Kernel copy("copy");
+        EXPECT_EQ(copy.pointer(1, words()), kSuccess);
+    }
+    uint32_t *target() const
+    {
+        return const_cast<uint32_t *>(words());
+    }
+};
+
+TEST_F(OnSvm, ConstantsAreReadByKernels)
+{
+    static const uint32_t table[2000] = {11, 12, 13};
+    alignas(4) static const char text[] = "ABCD";
+    FileMapping file(MAP_PRIVATE);
+    const std::vector<std::pair<const void *, uint32_t>> constants{
+        {table, 11}, {table + 2, 13}, {table + 1999, 0}, {text, 0x44434241}, {file.words(), 77},
+    };
+    std::vector<uint32_t> out(1);
+    Kernel copy("copy");
+    ASSERT_EQ(copy.pointer(0, out.data()), kSuccess);
+    for (const auto &constant : constants) {
+        out[0] = 1;
+        ASSERT_EQ(copy.pointer(1, constant.first), kSuccess);
+        ASSERT_EQ(copy.run(1), kSuccess);
+        EXPECT_EQ(*static_cast<volatile uint32_t *>(out.data()), constant.second);
+    }
+    EXPECT_EQ(*static_cast<volatile const uint32_t *>(table), 11u);
+}
+
+TEST_F(OnSvm, ConstantsThatComeAndGoAreFound)
+{
+    std::vector<uint32_t> out(1);
+    Kernel copy("copy");
+    ASSERT_EQ(copy.pointer(0, out.data()), kSuccess);
+    for (int round = 0; round < 8; round++) {
+        FileMapping file(MAP_PRIVATE); /* most likely where the last one was */
+        out[0] = 0;
+        ASSERT_EQ(copy.pointer(1, file.words()), kSuccess);
+        ASSERT_EQ(copy.run(1), kSuccess);
+        EXPECT_EQ(*static_cast<volatile uint32_t *>(out.data()), 77u);
+    }
+}
+
+TEST_F(OnSvm, SharedReadOnlyMemoryIsRefusedWithAMessage)
+{
+    FileMapping file(MAP_SHARED), another(MAP_SHARED);
     Kernel increment("increment");
     ::testing::internal::CaptureStderr();
-    EXPECT_EQ(increment.pointer(0, constant), kBadPointer);
-    EXPECT_EQ(increment.pointer(0, "text"), kBadPointer);
-    EXPECT_EQ(increment.pointer(0, map), kBadPointer);
+    EXPECT_EQ(increment.pointer(0, file.words()), kBadPointer);
+    EXPECT_EQ(increment.pointer(0, another.words()), kBadPointer);
     std::string said = ::testing::internal::GetCapturedStderr();
     EXPECT_NE(said.find("read-only memory"), std::string::npos) << said;
     EXPECT_EQ(said.find("read-only memory"), said.rfind("read-only memory")); /* once */
-    munmap(map, 4096);
 }

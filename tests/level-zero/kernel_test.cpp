@@ -67,3 +67,22 @@ TEST_F(OnSvm, MemoryFromManyPlacesInOneRun)
     for (uint32_t i = 0; i < count; i++)
         EXPECT_EQ(*pointers[i], i + 1);
 }
+
+TEST_F(OnSvm, ConstantsAreCopiedFromButNotTo)
+{
+    const KnownConstant constant;
+    std::vector<uint32_t> out(16);
+    List list;
+    ASSERT_EQ(
+        zeCommandListAppendMemoryCopy(list, out.data(), constant.words(), 64, nullptr, 0, nullptr),
+        ZE_RESULT_SUCCESS);
+    ASSERT_EQ(list.run(), ZE_RESULT_SUCCESS);
+    EXPECT_EQ(*static_cast<volatile uint32_t *>(out.data()), 77u);
+    EXPECT_EQ(list.reset(), ZE_RESULT_SUCCESS);
+    EXPECT_EQ(
+        zeCommandListAppendMemoryCopy(list, constant.target(), out.data(), 64, nullptr, 0, nullptr),
+        ZE_RESULT_ERROR_INVALID_ARGUMENT);
+    EXPECT_EQ(zeCommandListAppendMemoryFill(list, constant.target(), out.data(), 4, 64, nullptr, 0,
+                                            nullptr),
+              ZE_RESULT_ERROR_INVALID_ARGUMENT);
+}

@@ -9,6 +9,11 @@ kernel void increment(global uint *data)
     data[get_global_id(0)] += 1;
 }
 
+kernel void copy(global uint *to, global const uint *from)
+{
+    to[get_global_id(0)] = from[get_global_id(0)];
+}
+
 kernel void walk(global struct node *node, global uint *out)
 {
     uint count = 0;

@@ -90,8 +90,13 @@ TEST_F(OnSvm, ExecInfoTakesEveryPointer)
     EXPECT_EQ(
         clSetKernelExecInfo(follow, CL_KERNEL_EXEC_INFO_USM_PTRS_INTEL, sizeof(pointers), pointers),
         CL_SUCCESS);
-    static const int constant = 1; /* not mirrored: no read-only pages */
-    const void *read_only[] = {&constant};
+    static const int constant = 1;
+    const void *constants[] = {&constant};
+    EXPECT_EQ(
+        clSetKernelExecInfo(follow, CL_KERNEL_EXEC_INFO_SVM_PTRS, sizeof(constants), constants),
+        CL_SUCCESS);
+    FileMapping shared(MAP_SHARED); /* other processes have it, and there are no read-only pages */
+    const void *read_only[] = {shared.words()};
     EXPECT_EQ(
         clSetKernelExecInfo(follow, CL_KERNEL_EXEC_INFO_SVM_PTRS, sizeof(read_only), read_only),
         CL_INVALID_VALUE);
@@ -103,6 +108,22 @@ TEST_F(OnSvm, ExecInfoTakesEveryPointer)
     EXPECT_EQ(clSetKernelExecInfo(follow, CL_KERNEL_EXEC_INFO_SVM_PTRS, 8, nullptr),
               CL_INVALID_VALUE);
     EXPECT_EQ(cl().mem_free(cl().context, device), CL_SUCCESS);
+}
+
+TEST_F(OnSvm, ConstantsAreCopiedFromButNotTo)
+{
+    const KnownConstant constant;
+    std::vector<uint32_t> out(16);
+    ASSERT_EQ(clEnqueueSVMMemcpy(cl().in_order, CL_TRUE, out.data(), constant.words(), 64, 0,
+                                 nullptr, nullptr),
+              CL_SUCCESS);
+    EXPECT_EQ(out[0], 77u);
+    EXPECT_EQ(clEnqueueSVMMemcpy(cl().in_order, CL_TRUE, constant.target(), out.data(), 64, 0,
+                                 nullptr, nullptr),
+              CL_INVALID_VALUE);
+    EXPECT_EQ(clEnqueueSVMMemFill(cl().in_order, constant.target(), out.data(), 4, 64, 0, nullptr,
+                                  nullptr),
+              CL_INVALID_VALUE);
 }
 
 TEST_F(OnSvm, ExecInfoFineGrainSystem)

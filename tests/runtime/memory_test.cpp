@@ -142,6 +142,19 @@ TEST_F(WithSvm, ReadOnlyIsRefusedWhereTheHardwareCannot)
     EXPECT_EQ(result, caps.flags & I915SVM_CAP_READONLY ? I915SVM_OK : I915SVM_ERROR_NOT_SUPPORTED);
 }
 
+TEST_F(WithSvm, ConstantsAreBoundWhenTheyMayBecomeOwnCopies)
+{
+    void *map = mmap(nullptr, kPage, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    EXPECT_EQ(i915svm_bind(vm, map, kPage, 0), I915SVM_ERROR_PERMISSION);
+    EXPECT_EQ(i915svm_bind(vm, map, kPage, I915SVM_BIND_UNSHARE | I915SVM_BIND_POPULATE),
+              I915SVM_OK);
+    i915svm_range range{};
+    EXPECT_EQ(i915svm_query(vm, map, kPage, &range), I915SVM_OK);
+    EXPECT_EQ(range.bytes_system, kPage);
+    EXPECT_EQ(i915svm_unbind(vm, address_of(map), kPage), I915SVM_OK);
+    munmap(map, kPage);
+}
+
 TEST_F(WithSvm, PartialUnbindKeepsTheRest)
 {
     char *map = static_cast<char *>(

@@ -16,6 +16,7 @@ TEST_F(WithoutSvm, SaysThatThereIsNone)
     EXPECT_EQ(i915svm_vm_create(device, I915SVM_VM_MIRROR, &other), I915SVM_ERROR_NO_SVM);
     EXPECT_EQ(i915svm_prefetch(vm, &on, 1, I915SVM_LOCATION_SYSTEM, nullptr), I915SVM_ERROR_NO_SVM);
     EXPECT_EQ(i915svm_bind_object(vm, 1, 0, 0x10000, 0x1000, 0), I915SVM_ERROR_NO_SVM);
+    EXPECT_EQ(i915svm_bind(vm, &on, 1, I915SVM_BIND_UNSHARE), I915SVM_ERROR_NOT_SUPPORTED);
 }
 
 TEST_F(WithoutSvm, BindFallsBackToUserptr)

@@ -140,6 +140,9 @@ i915svm_result i915svm_free(i915svm_vm *vm, void *pointer);
 
 #define I915SVM_BIND_READONLY (1u << 0)
 #define I915SVM_BIND_POPULATE (1u << 1) /* make it valid now, not at the next submission */
+/* Private memory that may only be read takes part: its pages become copies of the process's own,
+ * which the GPU is not kept from writing. */
+#define I915SVM_BIND_UNSHARE (1u << 2)
 
 /* CPU memory at its own address. Rounded outwards to pages. */
 i915svm_result i915svm_bind(i915svm_vm *vm, const void *start, size_t length, uint32_t flags);
