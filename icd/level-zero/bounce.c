@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Commands for which NEO looks at the start of an allocation only, wherever in it the pointer is:
- * image transfers of a copy engine, and the query of kernel timestamps. The start of a window is
- * not the application's pointer, so they go by way of memory of NEO's own, kept until the list is
- * reset or destroyed.
+ * image transfers of a copy engine, the query of kernel timestamps, and the count of indirect
+ * launches. The start of a window is not the application's pointer, so they go by way of memory of
+ * NEO's own, kept until the list is reset or destroyed.
  */
 #include <stdlib.h>
 
@@ -212,4 +212,26 @@ ze_result_t ZE_APICALL bounce_kernel_timestamps(ze_command_list_handle_t list, u
     ze_result_t result = layer.list.pfnAppendQueryKernelTimestamps(list, asked, about, bounce, NULL,
                                                                    NULL, count, events);
     return result == ZE_RESULT_SUCCESS ? spread(list, to, offsets, bounce, asked, signal) : result;
+}
+
+ze_result_t ZE_APICALL bounce_launches(ze_command_list_handle_t list, uint32_t kernels,
+                                       ze_kernel_handle_t *handles, const uint32_t *asked,
+                                       const ze_group_count_t *groups, ze_event_handle_t signal,
+                                       uint32_t count, ze_event_handle_t *events)
+{
+    memory_prepare(asked, sizeof(*asked));
+    if (!memory_in_window(asked))
+        return layer.list.pfnAppendLaunchMultipleKernelsIndirect(list, kernels, handles, asked,
+                                                                 groups, signal, count, events);
+    uint32_t *bounce = new_bounce(list, sizeof(*bounce));
+    if (!bounce)
+        return ZE_RESULT_ERROR_OUT_OF_HOST_MEMORY;
+    ze_result_t result =
+        layer.list.pfnAppendMemoryCopy(list, bounce, asked, sizeof(*bounce), NULL, count, events);
+    if (result == ZE_RESULT_SUCCESS)
+        result = layer.list.pfnAppendBarrier(list, NULL, 0, NULL);
+    return result == ZE_RESULT_SUCCESS
+               ? layer.list.pfnAppendLaunchMultipleKernelsIndirect(list, kernels, handles, bounce,
+                                                                   groups, signal, 0, NULL)
+               : result;
 }

@@ -76,6 +76,11 @@ ze_result_t ZE_APICALL bounce_kernel_timestamps(ze_command_list_handle_t list, u
                                                 const size_t *offsets, ze_event_handle_t signal,
                                                 uint32_t count, ze_event_handle_t *events);
 
+ze_result_t ZE_APICALL bounce_launches(ze_command_list_handle_t list, uint32_t kernels,
+                                       ze_kernel_handle_t *handles, const uint32_t *asked,
+                                       const ze_group_count_t *groups, ze_event_handle_t signal,
+                                       uint32_t count, ze_event_handle_t *events);
+
 /* ---- deferred.c ----------------------------------------------------------------------------- */
 
 /* Memory that is to be freed when it is no longer used. False: memory ran out. */

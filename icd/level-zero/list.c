@@ -340,6 +340,16 @@ static ze_result_t ZE_APICALL append_ranges_barrier(ze_command_list_handle_t lis
                                                    events);
 }
 
+static ze_result_t ZE_APICALL append_launch_indirect(ze_command_list_handle_t list,
+                                                     ze_kernel_handle_t kernel,
+                                                     const ze_group_count_t *groups,
+                                                     ze_event_handle_t signal, uint32_t count,
+                                                     ze_event_handle_t *events)
+{
+    memory_prepare(groups, sizeof(*groups));
+    return layer.list.pfnAppendLaunchKernelIndirect(list, kernel, groups, signal, count, events);
+}
+
 #define GROUPS_MAX 16 /* of command queues */
 
 static bool is_copy_group(ze_device_handle_t device, uint32_t ordinal)
@@ -424,6 +434,8 @@ void list_install(ze_command_list_dditable_t *table)
     table->pfnAppendImageCopyFromMemory = bounce_image_from_memory;
     table->pfnAppendWriteGlobalTimestamp = append_timestamp;
     table->pfnAppendQueryKernelTimestamps = bounce_kernel_timestamps;
+    table->pfnAppendLaunchKernelIndirect = append_launch_indirect;
+    table->pfnAppendLaunchMultipleKernelsIndirect = bounce_launches;
     table->pfnAppendMemoryRangesBarrier = append_ranges_barrier;
     table->pfnAppendMemoryPrefetch = append_prefetch;
     table->pfnAppendMemAdvise = append_advise;

@@ -120,3 +120,57 @@ TEST_P(Command, ErrorsOfBadPointers)
                                            static_cast<ze_memory_advice_t>(77)),
               ZE_RESULT_ERROR_INVALID_ENUMERATION);
 }
+
+namespace
+{
+/* Two launches of "increment", on words of their own. */
+struct Launches {
+    explicit Launches()
+    {
+        memset(words, 0, sizeof(words));
+        EXPECT_EQ(first.pointer(0, words), ZE_RESULT_SUCCESS);
+        EXPECT_EQ(second.pointer(0, words + 16), ZE_RESULT_SUCCESS);
+    }
+    void expect(uint32_t of_first, uint32_t of_second) const
+    {
+        for (uint32_t i = 0; i < 16; i++) {
+            EXPECT_EQ(words[i], i < of_first ? 1u : 0u) << i;
+            EXPECT_EQ(words[16 + i], i < of_second ? 1u : 0u) << i;
+        }
+    }
+    uint32_t words[32];
+    Kernel first{"increment"}, second{"increment"};
+};
+} // namespace
+
+TEST_P(Command, ALaunchTakesItsSizeFromMemory)
+{
+    auto *groups = reinterpret_cast<ze_group_count_t *>(bytes + 64);
+    auto launches = std::make_unique<Launches>();
+    List list;
+    ASSERT_EQ(
+        zeCommandListAppendLaunchKernelIndirect(list, launches->first, groups, nullptr, 0, nullptr),
+        ZE_RESULT_SUCCESS);
+    *groups = {7, 1, 1}; /* read when it runs */
+    ASSERT_EQ(list.run(), ZE_RESULT_SUCCESS);
+    launches->expect(7, 0);
+}
+
+TEST_P(Command, LaunchesTakeTheirCountFromMemory)
+{
+    auto *groups = reinterpret_cast<ze_group_count_t *>(bytes + 64);
+    auto *count = reinterpret_cast<uint32_t *>(bytes + 4096);
+    groups[0] = {3, 1, 1};
+    groups[1] = {5, 1, 1};
+    for (uint32_t asked : {0, 1, 2}) {
+        auto launches = std::make_unique<Launches>();
+        ze_kernel_handle_t kernels[] = {launches->first, launches->second};
+        List list;
+        ASSERT_EQ(zeCommandListAppendLaunchMultipleKernelsIndirect(list, 2, kernels, count, groups,
+                                                                   nullptr, 0, nullptr),
+                  ZE_RESULT_SUCCESS);
+        *count = asked; /* read when it runs */
+        ASSERT_EQ(list.run(), ZE_RESULT_SUCCESS);
+        launches->expect(asked > 0 ? 3 : 0, asked > 1 ? 5 : 0);
+    }
+}
