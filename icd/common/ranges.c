@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "forks.h"
+
 /* First range whose end is above the address. */
 static size_t lower_bound(const struct ranges *ranges, uintptr_t address)
 {
@@ -49,6 +51,8 @@ static bool insert_locked(struct ranges *ranges, struct range *range)
 
 bool ranges_insert(struct ranges *ranges, struct range *range)
 {
+    if (forks_is_child())
+        return false;
     pthread_rwlock_wrlock(&ranges->lock);
     bool done = insert_locked(ranges, range);
     pthread_rwlock_unlock(&ranges->lock);
@@ -57,6 +61,8 @@ bool ranges_insert(struct ranges *ranges, struct range *range)
 
 bool ranges_find(struct ranges *ranges, uintptr_t address, struct range *found)
 {
+    if (forks_is_child())
+        return false;
     pthread_rwlock_rdlock(&ranges->lock);
     size_t at = lower_bound(ranges, address);
     bool known = at < ranges->count && ranges->array[at].start <= address;
@@ -68,6 +74,8 @@ bool ranges_find(struct ranges *ranges, uintptr_t address, struct range *found)
 
 bool ranges_find_next(struct ranges *ranges, uintptr_t address, struct range *found)
 {
+    if (forks_is_child())
+        return false;
     pthread_rwlock_rdlock(&ranges->lock);
     size_t at = lower_bound(ranges, address);
     bool known = at < ranges->count;
@@ -87,6 +95,8 @@ static void remove_locked(struct ranges *ranges, size_t at, struct range *taken)
 
 bool ranges_take(struct ranges *ranges, uintptr_t start, const void *owner, struct range *taken)
 {
+    if (forks_is_child())
+        return false;
     pthread_rwlock_wrlock(&ranges->lock);
     size_t at = lower_bound(ranges, start);
     bool known = at < ranges->count && ranges->array[at].start == start &&
@@ -100,6 +110,8 @@ bool ranges_take(struct ranges *ranges, uintptr_t start, const void *owner, stru
 bool ranges_take_owned(struct ranges *ranges, const void *owner, struct range *taken)
 {
     bool known = false;
+    if (forks_is_child())
+        return false;
     pthread_rwlock_wrlock(&ranges->lock);
     for (size_t i = 0; i < ranges->count && !known; i++) {
         if (owner && ranges->array[i].owner != owner)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A set of disjoint address ranges with a payload each; every call locks the set itself. */
+/* A set of disjoint address ranges with a payload each; every call locks the set itself. In a child
+ * of fork() a set is empty, and stays so. */
 #ifndef ICD_RANGES_H
 #define ICD_RANGES_H
 

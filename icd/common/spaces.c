@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "forks.h"
+
 /*
  * NEO makes one VM per GPU before anything else, on a DRM file of its own, and i915 numbers the
  * VMs of a file from 1 (i915_gem_context.c: vm_xa is XA_FLAGS_ALLOC1).
@@ -22,6 +24,7 @@ static size_t list_fds(int *fds)
 
 void spaces_before(struct spaces *spaces)
 {
+    forks_watch();
     spaces->before_count = list_fds(spaces->before);
 }
 
@@ -98,6 +101,8 @@ void spaces_free(struct spaces *spaces, void *pointer)
 
 bool spaces_enable(struct spaces *spaces)
 {
+    if (forks_is_child())
+        return false;
     if (atomic_load_explicit(&spaces->enabled, memory_order_acquire))
         return true;
     bool done = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "windows.h"
 
+#include "forks.h"
 #include "mapping.h"
 
 /* A surface spans 4 GiB; NEO adds to the length what it takes from an unaligned address. */
@@ -28,6 +29,12 @@ static uintptr_t find_start(struct windows *windows, const struct mapping *mappi
     return start;
 }
 
+/* Read-only memory, or what NEO has reserved for objects: larger than any window. */
+static bool is_foreign(const struct mapping *mapping)
+{
+    return mapping->readable ? !mapping->writable : mapping->end - mapping->start > LENGTH_MAX;
+}
+
 /* The first address from start on that must not be in a window. */
 static uintptr_t find_end(struct windows *windows, uintptr_t start)
 {
@@ -37,7 +44,7 @@ static uintptr_t find_end(struct windows *windows, uintptr_t start)
     if (ranges_find_next(&windows->ranges, start, &window) && window.start < limit)
         limit = window.start; /* NEO takes no overlap */
     for (uintptr_t at = start; at < limit && mapping_find_next(at, &mapping); at = mapping.end)
-        if (mapping.start < limit && mapping.readable && !mapping.writable)
+        if (mapping.start < limit && is_foreign(&mapping))
             return mapping.start;
     return limit;
 }
@@ -86,7 +93,8 @@ static bool open_once(struct windows *windows, const void *pointer, opener open)
 {
     if (windows_is_open(windows, pointer))
         return true;
-    pthread_mutex_lock(&windows->lock);
+    if (!forks_lock(&windows->lock))
+        return false;
     bool done = windows_is_open(windows, pointer) || open(windows, (uintptr_t)pointer);
     pthread_mutex_unlock(&windows->lock);
     return done;

@@ -51,7 +51,8 @@ static ze_result_t ZE_APICALL create_image(ze_context_handle_t context, ze_devic
                                            const ze_image_desc_t *desc, ze_image_handle_t *image)
 {
     ze_result_t result = layer.image.pfnCreate(context, device, desc, image);
-    struct known_image *entry = result == ZE_RESULT_SUCCESS ? malloc(sizeof(*entry)) : NULL;
+    struct known_image *entry =
+        result == ZE_RESULT_SUCCESS && !forks_is_child() ? malloc(sizeof(*entry)) : NULL;
     if (!entry)
         return result;
     bool flat = desc->type == ZE_IMAGE_TYPE_1D || desc->type == ZE_IMAGE_TYPE_BUFFER;
@@ -71,7 +72,8 @@ static ze_result_t ZE_APICALL create_image(ze_context_handle_t context, ze_devic
 /* Forgotten first: the handle may be given to another image at once. */
 static ze_result_t ZE_APICALL destroy_image(ze_image_handle_t image)
 {
-    pthread_mutex_lock(&images_lock);
+    if (!forks_lock(&images_lock))
+        return layer.image.pfnDestroy(image);
     struct known_image **link = &images;
     while (*link && (*link)->handle != image)
         link = &(*link)->next;
@@ -87,7 +89,8 @@ static ze_result_t ZE_APICALL destroy_image(ze_image_handle_t image)
 static size_t transfer_size(ze_image_handle_t image, const ze_image_region_t *region)
 {
     size_t size = 0;
-    pthread_mutex_lock(&images_lock);
+    if (!forks_lock(&images_lock))
+        return 0;
     const struct known_image *entry = images;
     while (entry && entry->handle != image)
         entry = entry->next;
@@ -109,11 +112,15 @@ void image_install(ze_image_dditable_t *table)
 /* ---- the commands -----------------------------------------------------------------------------
  */
 
+/* Device memory, which has addresses of its own: what NEO allocates inside a window hides from it
+ * all that the window has above. */
 static void *new_bounce(ze_command_list_handle_t list, size_t size)
 {
-    ze_host_mem_alloc_desc_t desc = {.stype = ZE_STRUCTURE_TYPE_HOST_MEM_ALLOC_DESC};
+    ze_device_mem_alloc_desc_t desc = {.stype = ZE_STRUCTURE_TYPE_DEVICE_MEM_ALLOC_DESC};
+    ze_device_handle_t device = list_device(list);
     void *bounce = NULL;
-    if (layer.mem.pfnAllocHost(memory_own_context(), &desc, size, 0, &bounce) != ZE_RESULT_SUCCESS)
+    if (!device || layer.mem.pfnAllocDevice(memory_own_context(), &desc, size, 0, device,
+                                            &bounce) != ZE_RESULT_SUCCESS)
         return NULL;
     if (list_keep(list, bounce))
         return bounce;
@@ -220,6 +227,7 @@ ze_result_t ZE_APICALL bounce_launches(ze_command_list_handle_t list, uint32_t k
                                        uint32_t count, ze_event_handle_t *events)
 {
     memory_prepare(asked, sizeof(*asked));
+    memory_prepare(groups, kernels * sizeof(*groups));
     if (!memory_in_window(asked))
         return layer.list.pfnAppendLaunchMultipleKernelsIndirect(list, kernels, handles, asked,
                                                                  groups, signal, count, events);

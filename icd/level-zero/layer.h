@@ -9,6 +9,7 @@
 #include <level_zero/ze_api.h>
 #include <level_zero/ze_ddi.h>
 
+#include "forks.h"
 #include "ranges.h"
 #include "spaces.h"
 #include "windows.h"
@@ -56,6 +57,8 @@ ze_context_handle_t memory_own_context(void);
 
 /* Whether the list is one of a copy engine. */
 bool list_is_copy_only(ze_command_list_handle_t list);
+/* The device it was made for; NULL if it is not known. */
+ze_device_handle_t list_device(ze_command_list_handle_t list);
 /* Memory of NEO's in memory_own_context(), to be freed with the list's commands. */
 bool list_keep(ze_command_list_handle_t list, void *memory);
 

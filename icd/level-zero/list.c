@@ -20,10 +20,10 @@ struct hint {
     enum { HINT_TO_DEVICE, HINT_PREFER_DEVICE, HINT_PREFER_SYSTEM, HINT_PREFER_NONE } kind;
 };
 
-/* A list with hints, an immediate one, or one of a copy engine. */
 struct hinted_list {
     struct hinted_list *next;
     ze_command_list_handle_t handle;
+    ze_device_handle_t device;
     bool immediate, copy_only;
     struct hint *hints;
     size_t count, capacity;
@@ -94,7 +94,8 @@ static bool add_locked(struct hinted_list *list, const struct hint *hint)
 
 static ze_result_t remember(ze_command_list_handle_t handle, const struct hint *hint)
 {
-    pthread_mutex_lock(&lists.lock);
+    if (!forks_lock(&lists.lock))
+        return ZE_RESULT_ERROR_UNINITIALIZED;
     struct hinted_list *list = get_locked(handle);
     bool immediate = list && list->immediate;
     bool done = list && (immediate || add_locked(list, hint));
@@ -108,7 +109,9 @@ static ze_result_t remember(ze_command_list_handle_t handle, const struct hint *
 static struct hint *copy_hints(ze_command_list_handle_t handle, size_t *count)
 {
     struct hint *copy = NULL;
-    pthread_mutex_lock(&lists.lock);
+    *count = 0;
+    if (!forks_lock(&lists.lock))
+        return NULL;
     struct hinted_list *list = *link_of(handle);
     *count = list ? list->count : 0;
     if (*count && (copy = malloc(*count * sizeof(*copy))))
@@ -129,7 +132,8 @@ static void apply_list(ze_command_list_handle_t handle)
 
 bool list_keep(ze_command_list_handle_t handle, void *memory)
 {
-    pthread_mutex_lock(&lists.lock);
+    if (!forks_lock(&lists.lock))
+        return false;
     struct hinted_list *list = get_locked(handle);
     void **kept = list ? realloc(list->kept, (list->kept_count + 1) * sizeof(*kept)) : NULL;
     if (kept) {
@@ -149,9 +153,8 @@ static void drop_kept(struct hinted_list *list)
 
 static void forget_list(ze_command_list_handle_t handle, bool destroyed)
 {
-    if (!atomic_load_explicit(&lists.count, memory_order_relaxed))
+    if (!atomic_load_explicit(&lists.count, memory_order_relaxed) || !forks_lock(&lists.lock))
         return;
-    pthread_mutex_lock(&lists.lock);
     struct hinted_list **link = link_of(handle);
     struct hinted_list *list = *link;
     if (list) {
@@ -240,15 +243,29 @@ static ze_result_t ZE_APICALL append_fill(ze_command_list_handle_t list, void *t
                                           events);
 }
 
+/* What is known of a list, but its hints and what it keeps. */
+static struct hinted_list describe(ze_command_list_handle_t handle)
+{
+    struct hinted_list found = {.handle = handle};
+    if (!atomic_load_explicit(&lists.count, memory_order_relaxed) || !forks_lock(&lists.lock))
+        return found;
+    struct hinted_list *list = *link_of(handle);
+    if (list) {
+        found.device = list->device;
+        found.copy_only = list->copy_only;
+    }
+    pthread_mutex_unlock(&lists.lock);
+    return found;
+}
+
 bool list_is_copy_only(ze_command_list_handle_t handle)
 {
-    if (!atomic_load_explicit(&lists.count, memory_order_relaxed))
-        return false;
-    pthread_mutex_lock(&lists.lock);
-    struct hinted_list *list = *link_of(handle);
-    bool copy_only = list && list->copy_only;
-    pthread_mutex_unlock(&lists.lock);
-    return copy_only;
+    return describe(handle).copy_only;
+}
+
+ze_device_handle_t list_device(ze_command_list_handle_t handle)
+{
+    return describe(handle).device;
 }
 
 struct plane {
@@ -362,11 +379,15 @@ static bool is_copy_group(ze_device_handle_t device, uint32_t ordinal)
            !(groups[ordinal].flags & ZE_COMMAND_QUEUE_GROUP_PROPERTY_FLAG_COMPUTE);
 }
 
-static void note_list(ze_command_list_handle_t list, bool immediate, bool copy_only)
+static void note_list(ze_command_list_handle_t list, ze_device_handle_t device, uint32_t ordinal,
+                      bool immediate)
 {
-    pthread_mutex_lock(&lists.lock);
+    const bool copy_only = layer.mirror && is_copy_group(device, ordinal);
+    if (!layer.mirror || !forks_lock(&lists.lock))
+        return;
     struct hinted_list *entry = get_locked(list);
     if (entry) {
+        entry->device = device;
         entry->immediate = immediate;
         entry->copy_only = copy_only;
     }
@@ -379,8 +400,8 @@ static ze_result_t ZE_APICALL create_immediate(ze_context_handle_t context,
                                                ze_command_list_handle_t *list)
 {
     ze_result_t result = layer.list.pfnCreateImmediate(context, device, desc, list);
-    if (result == ZE_RESULT_SUCCESS && layer.mirror)
-        note_list(*list, true, is_copy_group(device, desc->ordinal));
+    if (result == ZE_RESULT_SUCCESS)
+        note_list(*list, device, desc->ordinal, true);
     return result;
 }
 
@@ -389,9 +410,8 @@ static ze_result_t ZE_APICALL create(ze_context_handle_t context, ze_device_hand
                                      ze_command_list_handle_t *list)
 {
     ze_result_t result = layer.list.pfnCreate(context, device, desc, list);
-    if (result == ZE_RESULT_SUCCESS && layer.mirror &&
-        is_copy_group(device, desc->commandQueueGroupOrdinal))
-        note_list(*list, false, true);
+    if (result == ZE_RESULT_SUCCESS)
+        note_list(*list, device, desc->commandQueueGroupOrdinal, false);
     return result;
 }
 
@@ -414,6 +434,8 @@ static ze_result_t ZE_APICALL destroy(ze_command_list_handle_t list)
 static ze_result_t ZE_APICALL execute(ze_command_queue_handle_t queue, uint32_t count,
                                       ze_command_list_handle_t *handles, ze_fence_handle_t fence)
 {
+    if (layer.mirror && forks_is_child())
+        return ZE_RESULT_ERROR_UNINITIALIZED;
     if (atomic_load_explicit(&lists.count, memory_order_relaxed) && handles)
         for (uint32_t i = 0; i < count; i++)
             apply_list(handles[i]);

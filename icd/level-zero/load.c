@@ -33,7 +33,8 @@ static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
 /* NEO opens its devices in the first zeInit. */
 static ze_result_t ZE_APICALL init(ze_init_flags_t flags)
 {
-    pthread_mutex_lock(&init_lock);
+    if (!forks_lock(&init_lock))
+        return ZE_RESULT_ERROR_UNINITIALIZED;
     if (layer.spaces.count) {
         pthread_mutex_unlock(&init_lock);
         return layer.global.pfnInit(flags);

@@ -106,6 +106,8 @@ static ze_result_t check_alloc(const ze_context_handle_t context, size_t size, s
     if (!pointer)
         return ZE_RESULT_ERROR_INVALID_NULL_POINTER;
     *pointer = NULL;
+    if (forks_is_child())
+        return ZE_RESULT_ERROR_UNINITIALIZED;
     if (!size)
         return ZE_RESULT_ERROR_UNSUPPORTED_SIZE;
     if ((alignment & (alignment - 1)) || alignment > I915SVM_ALIGNMENT_MAX)
@@ -238,6 +240,8 @@ static bool defer_ours(void *pointer)
 
 static ze_result_t ZE_APICALL mem_free(ze_context_handle_t context, void *pointer)
 {
+    if (layer.mirror && forks_is_child())
+        return ZE_RESULT_ERROR_UNINITIALIZED;
     if (context && pointer && free_ours(pointer))
         return ZE_RESULT_SUCCESS;
     if (memory_in_window(pointer))

@@ -40,7 +40,8 @@ static struct typed_event **link_of(cl_event event)
 /* Should memory run out, the event reports a marker: its only defect. */
 void events_set_type(cl_event event, cl_command_type type)
 {
-    pthread_mutex_lock(&typed.lock);
+    if (!forks_lock(&typed.lock))
+        return;
     struct typed_event **link = link_of(event);
     if (!*link && (*link = calloc(1, sizeof(**link))))
         atomic_fetch_add(&typed.count, 1);
@@ -53,9 +54,8 @@ void events_set_type(cl_event event, cl_command_type type)
 
 static bool get_type(cl_event event, cl_command_type *type)
 {
-    if (!atomic_load_explicit(&typed.count, memory_order_relaxed))
+    if (!atomic_load_explicit(&typed.count, memory_order_relaxed) || !forks_lock(&typed.lock))
         return false;
-    pthread_mutex_lock(&typed.lock);
     struct typed_event *entry = *link_of(event);
     if (entry)
         *type = entry->type;
@@ -65,7 +65,8 @@ static bool get_type(cl_event event, cl_command_type *type)
 
 static void drop_type(cl_event event)
 {
-    pthread_mutex_lock(&typed.lock);
+    if (!forks_lock(&typed.lock))
+        return;
     struct typed_event **link = link_of(event);
     struct typed_event *entry = *link;
     if (entry) {

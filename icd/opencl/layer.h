@@ -11,6 +11,7 @@
 #include <CL/cl_ext.h>
 #include <CL/cl_icd.h>
 
+#include "forks.h"
 #include "ranges.h"
 #include "spaces.h"
 #include "windows.h"

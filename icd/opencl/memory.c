@@ -66,7 +66,8 @@ static struct windows *add_windows(cl_context context)
 
 static struct windows *windows_of(cl_context context, bool make)
 {
-    pthread_mutex_lock(&contexts_lock);
+    if (!forks_lock(&contexts_lock))
+        return NULL;
     struct windows *windows = find_windows(context);
     if (!windows && make)
         windows = add_windows(context);
@@ -147,7 +148,8 @@ bool memory_find(const void *pointer, struct range *found)
 /* NEO's context is gone, and with it what it knew. */
 static void drop_windows(cl_context context)
 {
-    pthread_mutex_lock(&contexts_lock);
+    if (!forks_lock(&contexts_lock))
+        return;
     struct context_windows **link = &contexts;
     while (*link && (*link)->windows.owner != context)
         link = &(*link)->next;

@@ -40,9 +40,8 @@ static struct entry **link_of(cl_mem handle)
 
 static bool find_entry(cl_mem handle, struct entry *found)
 {
-    if (!atomic_load_explicit(&views.count, memory_order_relaxed))
+    if (!atomic_load_explicit(&views.count, memory_order_relaxed) || !forks_lock(&views.lock))
         return false;
-    pthread_mutex_lock(&views.lock);
     struct entry *entry = *link_of(handle);
     if (entry)
         *found = *entry;
@@ -61,7 +60,8 @@ bool view_find(cl_mem buffer, struct view *view)
 
 bool view_count_map(cl_mem buffer, int change)
 {
-    pthread_mutex_lock(&views.lock);
+    if (!forks_lock(&views.lock))
+        return false;
     struct entry *entry = *link_of(buffer);
     bool done = entry && (change > 0 || entry->maps);
     if (done)
@@ -73,7 +73,8 @@ bool view_count_map(cl_mem buffer, int change)
 static void CL_CALLBACK forget(cl_mem handle, void *unused)
 {
     (void)unused;
-    pthread_mutex_lock(&views.lock);
+    if (!forks_lock(&views.lock))
+        return;
     struct entry **link = link_of(handle);
     struct entry *entry = *link;
     if (entry) {

@@ -137,6 +137,8 @@ int main(int argc, char **argv)
 {
     setenv("ZE_ENABLE_ALT_DRIVERS", I915SVM_DRIVER, 0);
     stack_memory = static_cast<unsigned char *>(alloca(kFixed));
+    if (argc == 3 && strcmp(argv[1], kReceiver) == 0)
+        return receive_memory(atoi(argv[2]));
     ::testing::InitGoogleTest(&argc, argv);
     choose_tests(argc, argv, "OnSvm.*:Memory/*", "OnStock.*");
     return RUN_ALL_TESTS();

@@ -92,3 +92,7 @@ class List
     ze_command_list_handle_t list_ = nullptr;
     bool closed_ = false;
 };
+
+/* Argument by which the program is the other process of a test, with the number of a socket. */
+constexpr char kReceiver[] = "--receiver";
+int receive_memory(int from);

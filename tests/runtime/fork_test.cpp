@@ -2,27 +2,10 @@
 /* A child of fork() gets a defined answer, never a deadlock. */
 #include "gpu.hpp"
 
-#include <atomic>
-#include <functional>
-#include <sys/wait.h>
-#include <thread>
-#include <unistd.h>
+#include "../common/in_child.hpp"
 
-namespace
-{
-/* Exit status of a child that runs fn, -1 if it did not end by itself in time. */
-int in_child(const std::function<int()> &fn)
-{
-    pid_t child = fork();
-    if (child == 0) {
-        alarm(20);
-        _exit(fn());
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-} // namespace
+#include <atomic>
+#include <thread>
 
 TEST_F(WithMirror, ChildIsToldThatItForked)
 {
