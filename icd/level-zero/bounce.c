@@ -14,7 +14,7 @@
 struct known_image {
     struct known_image *next;
     ze_image_handle_t handle;
-    size_t element; /* bytes; 0 if it has none of its own (media formats) */
+    size_t element; /* bytes; 0 if it has several planes */
     uint32_t size[3];
 };
 
@@ -38,6 +38,18 @@ static size_t element_size(ze_image_format_layout_t layout)
         [ZE_IMAGE_FORMAT_LAYOUT_5_6_5] = 2,
         [ZE_IMAGE_FORMAT_LAYOUT_5_5_5_1] = 2,
         [ZE_IMAGE_FORMAT_LAYOUT_4_4_4_4] = 2,
+        /* Media formats of one plane. */
+        [ZE_IMAGE_FORMAT_LAYOUT_Y8] = 1,
+        [ZE_IMAGE_FORMAT_LAYOUT_YUYV] = 2,
+        [ZE_IMAGE_FORMAT_LAYOUT_VYUY] = 2,
+        [ZE_IMAGE_FORMAT_LAYOUT_YVYU] = 2,
+        [ZE_IMAGE_FORMAT_LAYOUT_UYVY] = 2,
+        [ZE_IMAGE_FORMAT_LAYOUT_YUY2] = 2,
+        [ZE_IMAGE_FORMAT_LAYOUT_AYUV] = 4,
+        [ZE_IMAGE_FORMAT_LAYOUT_Y410] = 4,
+        [ZE_IMAGE_FORMAT_LAYOUT_Y210] = 8,
+        [ZE_IMAGE_FORMAT_LAYOUT_Y216] = 8,
+        [ZE_IMAGE_FORMAT_LAYOUT_Y416] = 8,
     };
     return (unsigned)layout < sizeof(sizes) ? sizes[layout] : 0;
 }

@@ -249,32 +249,78 @@ TEST_P(Transfer, CopyOfARegion)
     EXPECT_EQ(bytes[20 * 128 + 56], 0);
 }
 
-TEST_P(Transfer, ImageThereAndBack)
+namespace
 {
-    ze_image_desc_t desc{};
-    desc.stype = ZE_STRUCTURE_TYPE_IMAGE_DESC;
-    desc.type = ZE_IMAGE_TYPE_2D;
-    desc.format.layout = ZE_IMAGE_FORMAT_LAYOUT_32;
-    desc.format.type = ZE_IMAGE_FORMAT_TYPE_UINT;
-    desc.width = 64;
-    desc.height = 32;
-    desc.depth = 1;
-    ze_image_handle_t image;
-    ASSERT_EQ(zeImageCreate(ze().context, ze().device, &desc, &image), ZE_RESULT_SUCCESS);
-    constexpr size_t size = 64 * 32 * 4;
+class Image
+{
+  public:
+    explicit Image(ze_image_format_layout_t layout)
+    {
+        ze_image_desc_t desc{};
+        desc.stype = ZE_STRUCTURE_TYPE_IMAGE_DESC;
+        desc.type = ZE_IMAGE_TYPE_2D;
+        desc.format.layout = layout;
+        desc.format.type = ZE_IMAGE_FORMAT_TYPE_UINT;
+        desc.width = kWidth;
+        desc.height = kHeight;
+        desc.depth = 1;
+        EXPECT_EQ(zeImageCreate(ze().context, ze().device, &desc, &image_), ZE_RESULT_SUCCESS);
+    }
+    ~Image()
+    {
+        EXPECT_EQ(zeImageDestroy(image_), ZE_RESULT_SUCCESS);
+    }
+    operator ze_image_handle_t() const
+    {
+        return image_;
+    }
+    static constexpr uint32_t kWidth = 64, kHeight = 32;
+
+  private:
+    ze_image_handle_t image_ = nullptr;
+};
+
+void expect_back(Engine engine, ze_image_format_layout_t layout, size_t element,
+                 unsigned char *bytes)
+{
+    Image image(layout);
+    const size_t size = Image::kWidth * Image::kHeight * element;
     for (size_t i = 0; i < size; i++)
         bytes[i] = static_cast<unsigned char>(i * 11);
-    AnyList there(engine), back(engine);
+    unsigned char *back = bytes + size;
+    memset(back, 0, size + 1);
+    AnyList in(engine), out(engine);
     ASSERT_EQ(
-        zeCommandListAppendImageCopyFromMemory(there, image, bytes, nullptr, nullptr, 0, nullptr),
+        zeCommandListAppendImageCopyFromMemory(in, image, bytes, nullptr, nullptr, 0, nullptr),
         ZE_RESULT_SUCCESS);
-    there.run();
-    ASSERT_EQ(zeCommandListAppendImageCopyToMemory(back, bytes + size, image, nullptr, nullptr, 0,
-                                                   nullptr),
+    in.run();
+    ASSERT_EQ(zeCommandListAppendImageCopyToMemory(out, back, image, nullptr, nullptr, 0, nullptr),
               ZE_RESULT_SUCCESS);
-    back.run();
-    EXPECT_EQ(memcmp(bytes, bytes + size, size), 0);
-    EXPECT_EQ(zeImageDestroy(image), ZE_RESULT_SUCCESS);
+    out.run();
+    EXPECT_EQ(memcmp(bytes, back, size), 0);
+    EXPECT_EQ(back[size], 0);
+}
+} // namespace
+
+TEST_P(Transfer, ImageThereAndBack)
+{
+    expect_back(engine, ZE_IMAGE_FORMAT_LAYOUT_32, 4, bytes);
+}
+
+TEST_P(Transfer, MediaImageThereAndBack)
+{
+    expect_back(Engine::Copy, ZE_IMAGE_FORMAT_LAYOUT_Y8, 1, bytes);
+    expect_back(Engine::Copy, ZE_IMAGE_FORMAT_LAYOUT_YUYV, 2, bytes);
+    expect_back(Engine::Copy, ZE_IMAGE_FORMAT_LAYOUT_AYUV, 4, bytes);
+}
+
+TEST_P(Transfer, ImagesOfSeveralPlanesAreRefusedByACopyEngine)
+{
+    Image image(ZE_IMAGE_FORMAT_LAYOUT_NV12);
+    AnyList list(Engine::Copy);
+    EXPECT_EQ(
+        zeCommandListAppendImageCopyFromMemory(list, image, bytes, nullptr, nullptr, 0, nullptr),
+        ZE_RESULT_ERROR_UNSUPPORTED_FEATURE);
 }
 
 TEST_P(Transfer, TimestampsAreWritten)
