@@ -345,21 +345,35 @@ TEST_P(Transfer, KernelTimestampsAreGathered)
     Kernel increment("increment");
     Memory counter = make(Kind::Malloc, 64);
     ASSERT_EQ(increment.pointer(0, counter.get()), ZE_RESULT_SUCCESS);
-    Event ran(true);
+    Event first(true), second(true);
+    ze_event_handle_t events[] = {first.handle(), second.handle()};
     ze_group_count_t one{1, 1, 1};
+    constexpr size_t size = sizeof(ze_kernel_timestamp_result_t);
+    const size_t offsets[] = {3 * size, size}; /* in another order, and apart */
     AnyList list(engine);
-    auto *result = reinterpret_cast<ze_kernel_timestamp_result_t *>(bytes + 64);
-    ASSERT_EQ(zeCommandListAppendLaunchKernel(list, increment, &one, ran.handle(), 0, nullptr),
+    auto *packed = reinterpret_cast<ze_kernel_timestamp_result_t *>(bytes + 64);
+    auto *spread = reinterpret_cast<ze_kernel_timestamp_result_t *>(bytes + 4096);
+    for (ze_event_handle_t event : events)
+        ASSERT_EQ(zeCommandListAppendLaunchKernel(list, increment, &one, event, 0, nullptr),
+                  ZE_RESULT_SUCCESS);
+    ASSERT_EQ(zeCommandListAppendQueryKernelTimestamps(list, 2, events, packed, nullptr, nullptr, 2,
+                                                       events),
               ZE_RESULT_SUCCESS);
-    ASSERT_EQ(zeCommandListAppendQueryKernelTimestamps(list, 1, ran.list(), result, nullptr,
-                                                       nullptr, 1, ran.list()),
+    ASSERT_EQ(zeCommandListAppendQueryKernelTimestamps(list, 2, events, spread, offsets, nullptr, 2,
+                                                       events),
               ZE_RESULT_SUCCESS);
     list.run();
-    ze_kernel_timestamp_result_t expected{};
-    ASSERT_EQ(zeEventQueryKernelTimestamp(ran.handle(), &expected), ZE_RESULT_SUCCESS);
-    EXPECT_EQ(result->global.kernelStart, expected.global.kernelStart);
-    EXPECT_EQ(result->global.kernelEnd, expected.global.kernelEnd);
-    EXPECT_NE(result->global.kernelEnd, 0u);
+    for (int i = 0; i < 2; i++) {
+        ze_kernel_timestamp_result_t expected{};
+        ASSERT_EQ(zeEventQueryKernelTimestamp(events[i], &expected), ZE_RESULT_SUCCESS);
+        EXPECT_NE(expected.global.kernelEnd, 0u);
+        for (const auto &result : {packed[i], spread[offsets[i] / size]}) {
+            EXPECT_EQ(result.global.kernelStart, expected.global.kernelStart);
+            EXPECT_EQ(result.global.kernelEnd, expected.global.kernelEnd);
+        }
+    }
+    EXPECT_EQ(spread[0].global.kernelEnd, 0u);
+    EXPECT_EQ(spread[2].global.kernelEnd, 0u);
 }
 
 TEST_P(Transfer, BarriersTakeTheMemory)
