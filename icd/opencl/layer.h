@@ -74,6 +74,10 @@ bool memory_in_window(cl_context context, const void *pointer);
 bool memory_is_misplaced(cl_context context, const void *pointer);
 /* Whether NEO would let the GPU write the memory, and the process may only read it. */
 bool memory_is_protected(cl_context context, const void *pointer);
+/* Whether a transfer of NEO's may read the memory, or write it: false if it would find a window
+ * without such memory in it. */
+bool memory_is_source(cl_command_queue queue, const void *pointer);
+bool memory_is_target(cl_command_queue queue, const void *pointer);
 /* Whether the memory is NEO's: device memory, which has no CPU mapping. */
 bool memory_is_neos(cl_context context, const void *pointer);
 /* Whether a kernel may be handed this pointer; constants are made so. */

@@ -39,6 +39,7 @@ struct context_windows {
 
 static pthread_mutex_t contexts_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct context_windows *contexts;
+static atomic_bool any_windows; /* nothing is looked up before there are */
 
 static struct windows *find_windows(cl_context context)
 {
@@ -59,6 +60,7 @@ static struct windows *add_windows(cl_context context)
     entry->windows.import = import_host;
     entry->next = contexts;
     contexts = entry;
+    atomic_store_explicit(&any_windows, true, memory_order_relaxed);
     if (layer.next.clSetContextDestructorCallback)
         layer.next.clSetContextDestructorCallback(context, memory_drop_context, NULL);
     return &entry->windows;
@@ -212,6 +214,18 @@ bool memory_is_misplaced(cl_context context, const void *pointer)
 bool memory_is_protected(cl_context context, const void *pointer)
 {
     return memory_in_window(context, pointer) && !is_mirrored(pointer);
+}
+
+bool memory_is_source(cl_command_queue queue, const void *pointer)
+{
+    return !atomic_load_explicit(&any_windows, memory_order_relaxed) ||
+           !memory_is_misplaced(queue_context(queue), pointer);
+}
+
+bool memory_is_target(cl_command_queue queue, const void *pointer)
+{
+    return !atomic_load_explicit(&any_windows, memory_order_relaxed) ||
+           !memory_is_protected(queue_context(queue), pointer);
 }
 
 bool memory_is_reachable(cl_context context, const void *pointer)

@@ -61,8 +61,10 @@ static cl_int CL_API_CALL enqueue_read(cl_command_queue queue, cl_mem buffer, cl
 {
     struct view view;
     if (!view_find(buffer, &view))
-        return layer.next.clEnqueueReadBuffer(queue, buffer, blocking, offset, size, pointer, count,
-                                              events, event);
+        return memory_is_target(queue, pointer)
+                   ? layer.next.clEnqueueReadBuffer(queue, buffer, blocking, offset, size, pointer,
+                                                    count, events, event)
+                   : CL_INVALID_VALUE;
     cl_int result = check_transfer(queue, &view, HOST_READ_DENIED, offset, size, pointer);
     struct wait_list wait = {count, events};
     return result ? result
@@ -76,8 +78,10 @@ static cl_int CL_API_CALL enqueue_write(cl_command_queue queue, cl_mem buffer, c
 {
     struct view view;
     if (!view_find(buffer, &view))
-        return layer.next.clEnqueueWriteBuffer(queue, buffer, blocking, offset, size, pointer,
-                                               count, events, event);
+        return memory_is_source(queue, pointer)
+                   ? layer.next.clEnqueueWriteBuffer(queue, buffer, blocking, offset, size, pointer,
+                                                     count, events, event)
+                   : CL_INVALID_VALUE;
     cl_int result = check_transfer(queue, &view, HOST_WRITE_DENIED, offset, size, pointer);
     struct wait_list wait = {count, events};
     return result ? result
@@ -269,9 +273,11 @@ static cl_int CL_API_CALL enqueue_read_rect(cl_command_queue queue, cl_mem buffe
     struct view view;
     struct wait_list wait = {count, events};
     if (!view_find(buffer, &view))
-        return layer.next.clEnqueueReadBufferRect(queue, buffer, blocking, origin, host_origin,
-                                                  region, row, slice, host_row, host_slice, pointer,
-                                                  count, events, event);
+        return memory_is_target(queue, pointer)
+                   ? layer.next.clEnqueueReadBufferRect(queue, buffer, blocking, origin,
+                                                        host_origin, region, row, slice, host_row,
+                                                        host_slice, pointer, count, events, event)
+                   : CL_INVALID_VALUE;
     cl_int result = check_transfer(queue, &view, HOST_READ_DENIED, 0, 0, pointer);
     struct side from = {view.start, &view, origin, row, slice};
     struct side to = {pointer, NULL, host_origin, host_row, host_slice};
@@ -290,9 +296,11 @@ static cl_int CL_API_CALL enqueue_write_rect(cl_command_queue queue, cl_mem buff
     struct view view;
     struct wait_list wait = {count, events};
     if (!view_find(buffer, &view))
-        return layer.next.clEnqueueWriteBufferRect(queue, buffer, blocking, origin, host_origin,
-                                                   region, row, slice, host_row, host_slice,
-                                                   pointer, count, events, event);
+        return memory_is_source(queue, pointer)
+                   ? layer.next.clEnqueueWriteBufferRect(queue, buffer, blocking, origin,
+                                                         host_origin, region, row, slice, host_row,
+                                                         host_slice, pointer, count, events, event)
+                   : CL_INVALID_VALUE;
     cl_int result = check_transfer(queue, &view, HOST_WRITE_DENIED, 0, 0, pointer);
     struct side to = {view.start, &view, origin, row, slice};
     struct side from = {(char *)(uintptr_t)pointer, NULL, host_origin, host_row, host_slice};
@@ -378,6 +386,29 @@ static cl_int CL_API_CALL enqueue_copy_from_image(cl_command_queue queue, cl_mem
                   event, CL_COMMAND_COPY_IMAGE_TO_BUFFER);
 }
 
+static cl_int CL_API_CALL enqueue_read_image(cl_command_queue queue, cl_mem image, cl_bool blocking,
+                                             const size_t *origin, const size_t *region, size_t row,
+                                             size_t slice, void *pointer, cl_uint count,
+                                             const cl_event *events, cl_event *event)
+{
+    return memory_is_target(queue, pointer)
+               ? layer.next.clEnqueueReadImage(queue, image, blocking, origin, region, row, slice,
+                                               pointer, count, events, event)
+               : CL_INVALID_VALUE;
+}
+
+static cl_int CL_API_CALL enqueue_write_image(cl_command_queue queue, cl_mem image,
+                                              cl_bool blocking, const size_t *origin,
+                                              const size_t *region, size_t row, size_t slice,
+                                              const void *pointer, cl_uint count,
+                                              const cl_event *events, cl_event *event)
+{
+    return memory_is_source(queue, pointer)
+               ? layer.next.clEnqueueWriteImage(queue, image, blocking, origin, region, row, slice,
+                                                pointer, count, events, event)
+               : CL_INVALID_VALUE;
+}
+
 /* ---- mapping ------------------------------------------------------------------------------------
  */
 
@@ -445,6 +476,8 @@ void view_commands_install(cl_icd_dispatch *table)
     table->clEnqueueCopyBufferRect = enqueue_copy_rect;
     table->clEnqueueCopyBufferToImage = enqueue_copy_to_image;
     table->clEnqueueCopyImageToBuffer = enqueue_copy_from_image;
+    table->clEnqueueReadImage = enqueue_read_image;
+    table->clEnqueueWriteImage = enqueue_write_image;
     table->clEnqueueMapBuffer = enqueue_map;
     table->clEnqueueUnmapMemObject = enqueue_unmap;
 }

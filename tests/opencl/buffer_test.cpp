@@ -3,6 +3,8 @@
 #include "cl.hpp"
 
 #include <cstring>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <vector>
 
 namespace
@@ -343,6 +345,72 @@ TEST_F(OnSvm, TransfersToMallocedMemoryInAWindowReachIt)
               CL_SUCCESS);
     for (uint32_t i = 0; i < count; i++)
         ASSERT_EQ(words[i], i);
+}
+
+namespace
+{
+/* A window with a mapping in it that can only be read, and came later than the window. */
+class HoleInAWindow
+{
+  public:
+    explicit HoleInAWindow(int flags)
+    {
+        map_ = static_cast<char *>(
+            mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        Kernel increment("increment");
+        EXPECT_EQ(increment.pointer(0, map_), CL_SUCCESS);
+        const uint32_t value = 77;
+        int fd = memfd_create("hole", 0);
+        EXPECT_EQ(ftruncate(fd, 4096), 0);
+        EXPECT_EQ(pwrite(fd, &value, sizeof(value), 0), static_cast<ssize_t>(sizeof(value)));
+        EXPECT_EQ(mmap(map_ + 65536, 4096, PROT_READ, flags | MAP_FIXED, fd, 0), map_ + 65536);
+        close(fd);
+    }
+    ~HoleInAWindow()
+    {
+        munmap(map_, kSize);
+    }
+    void *memory() const
+    {
+        return map_ + 65536;
+    }
+
+  private:
+    static constexpr size_t kSize = 1 << 20;
+    char *map_;
+};
+} // namespace
+
+TEST_F(OnSvm, TransfersFromAConstantInAWindowReadIt)
+{
+    HoleInAWindow hole(MAP_PRIVATE);
+    uint32_t got = 0;
+    Buffer buffer(nullptr, 4096);
+    EXPECT_EQ(clEnqueueWriteBuffer(cl().in_order, buffer, CL_TRUE, 0, 4096, hole.memory(), 0,
+                                   nullptr, nullptr),
+              CL_SUCCESS);
+    EXPECT_EQ(clEnqueueReadBuffer(cl().in_order, buffer, CL_TRUE, 0, 4, &got, 0, nullptr, nullptr),
+              CL_SUCCESS);
+    EXPECT_EQ(got, 77u);
+    EXPECT_EQ(clEnqueueReadBuffer(cl().in_order, buffer, CL_TRUE, 0, 4, hole.memory(), 0, nullptr,
+                                  nullptr),
+              CL_INVALID_VALUE);
+}
+
+TEST_F(OnSvm, TransfersFromSharedReadOnlyMemoryInAWindowAreRefused)
+{
+    HoleInAWindow hole(MAP_SHARED);
+    const size_t origin[] = {0, 0, 0}, region[] = {64, 1, 1};
+    Buffer buffer(nullptr, 4096);
+    EXPECT_EQ(clEnqueueWriteBuffer(cl().in_order, buffer, CL_TRUE, 0, 4096, hole.memory(), 0,
+                                   nullptr, nullptr),
+              CL_INVALID_VALUE);
+    EXPECT_EQ(clEnqueueWriteBufferRect(cl().in_order, buffer, CL_TRUE, origin, origin, region, 0, 0,
+                                       0, 0, hole.memory(), 0, nullptr, nullptr),
+              CL_INVALID_VALUE);
+    EXPECT_EQ(clEnqueueReadBufferRect(cl().in_order, buffer, CL_TRUE, origin, origin, region, 0, 0,
+                                      0, 0, hole.memory(), 0, nullptr, nullptr),
+              CL_INVALID_VALUE);
 }
 
 TEST_F(OnSvm, ImagesOverMallocedMemoryInAWindowHoldIt)
