@@ -162,6 +162,8 @@ ze_result_t ZE_APICALL bounce_image_to_memory(ze_command_list_handle_t list, voi
                                               ze_event_handle_t signal, uint32_t count,
                                               ze_event_handle_t *events)
 {
+    if (memory_is_protected(to))
+        return ZE_RESULT_ERROR_INVALID_ARGUMENT;
     memory_prepare(to, 1);
     if (!needs_bounce(list, to))
         return layer.list.pfnAppendImageCopyToMemory(list, to, image, region, signal, count,
@@ -221,6 +223,8 @@ ze_result_t ZE_APICALL bounce_kernel_timestamps(ze_command_list_handle_t list, u
                                                 const size_t *offsets, ze_event_handle_t signal,
                                                 uint32_t count, ze_event_handle_t *events)
 {
+    if (memory_is_protected(to))
+        return ZE_RESULT_ERROR_INVALID_ARGUMENT;
     memory_prepare(to, 1);
     if (!asked || !memory_in_window(to))
         return layer.list.pfnAppendQueryKernelTimestamps(list, asked, about, to, offsets, signal,

@@ -340,6 +340,8 @@ static ze_result_t ZE_APICALL append_timestamp(ze_command_list_handle_t list, ui
                                                ze_event_handle_t signal, uint32_t count,
                                                ze_event_handle_t *events)
 {
+    if (memory_is_protected(to))
+        return ZE_RESULT_ERROR_INVALID_ARGUMENT;
     memory_prepare(to, sizeof(*to));
     return layer.list.pfnAppendWriteGlobalTimestamp(list, to, signal, count, events);
 }

@@ -85,4 +85,7 @@ TEST_F(OnSvm, ConstantsAreCopiedFromButNotTo)
     EXPECT_EQ(zeCommandListAppendMemoryFill(list, constant.target(), out.data(), 4, 64, nullptr, 0,
                                             nullptr),
               ZE_RESULT_ERROR_INVALID_ARGUMENT);
+    EXPECT_EQ(zeCommandListAppendWriteGlobalTimestamp(
+                  list, reinterpret_cast<uint64_t *>(constant.target()), nullptr, 0, nullptr),
+              ZE_RESULT_ERROR_INVALID_ARGUMENT);
 }
