@@ -24,7 +24,7 @@ static bool takes_system_memory(ze_device_handle_t device)
            (access.sharedSystemAllocCapabilities & ZE_MEMORY_ACCESS_CAP_FLAG_RW);
 }
 
-static bool pick_device(struct ze *ze)
+bool ze_find_device(ze_driver_handle_t *driver, ze_device_handle_t *device)
 {
     ze_driver_handle_t drivers[DRIVERS_MAX];
     uint32_t count = DRIVERS_MAX;
@@ -33,9 +33,9 @@ static bool pick_device(struct ze *ze)
         return false;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t devices = 1;
-        ze->driver = drivers[i];
-        if (zeDeviceGet(drivers[i], &devices, &ze->device) == ZE_RESULT_SUCCESS && devices &&
-            takes_system_memory(ze->device))
+        *driver = drivers[i];
+        if (zeDeviceGet(*driver, &devices, device) == ZE_RESULT_SUCCESS && devices &&
+            takes_system_memory(*device))
             return true;
     }
     return false;
@@ -45,7 +45,7 @@ struct ze ze_open(const void *spirv, size_t size)
 {
     struct ze ze = {0};
     places_before();
-    if (!pick_device(&ze)) {
+    if (!ze_find_device(&ze.driver, &ze.device)) {
         fprintf(stderr, "no Level Zero GPU that takes system memory: is ZE_ENABLE_ALT_DRIVERS set "
                         "to the driver of i915 SVM, and does the kernel have SVM?\n");
         exit(SAMPLE_SKIP);

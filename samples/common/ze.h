@@ -15,7 +15,9 @@ struct ze {
     ze_module_handle_t module;
 };
 
-/* The first GPU that takes system memory; spirv is the program. */
+/* The first GPU that takes system memory; false without one. */
+bool ze_find_device(ze_driver_handle_t *driver, ze_device_handle_t *device);
+/* On that GPU; spirv is the program. */
 struct ze ze_open(const void *spirv, size_t size);
 void ze_close(struct ze *ze);
 void *ze_shared(const struct ze *ze, size_t size);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "runner.h"
 
-#include <level_zero/ze_api.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/ze.h"
 #include "demo.spv.h"
 
-#define DRIVERS_MAX 8
-#define GROUP_SIZE  32
+#define GROUP_SIZE 32
 
 static ze_driver_handle_t driver;
 static ze_device_handle_t device;
@@ -23,31 +22,6 @@ static const char *fail(const char *what, ze_result_t result)
 {
     snprintf(message, sizeof(message), "%s: Level Zero error 0x%x", what, result);
     return message;
-}
-
-static bool has_system_memory(ze_device_handle_t candidate)
-{
-    ze_device_memory_access_properties_t access = {
-        .stype = ZE_STRUCTURE_TYPE_DEVICE_MEMORY_ACCESS_PROPERTIES};
-    return zeDeviceGetMemoryAccessProperties(candidate, &access) == ZE_RESULT_SUCCESS &&
-           (access.sharedSystemAllocCapabilities & ZE_MEMORY_ACCESS_CAP_FLAG_RW);
-}
-
-static bool find_device(void)
-{
-    ze_driver_handle_t drivers[DRIVERS_MAX];
-    uint32_t count = DRIVERS_MAX;
-    if (zeInit(ZE_INIT_FLAG_GPU_ONLY) != ZE_RESULT_SUCCESS ||
-        zeDriverGet(&count, drivers) != ZE_RESULT_SUCCESS)
-        return false;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t devices = 1;
-        driver = drivers[i];
-        if (zeDeviceGet(driver, &devices, &device) == ZE_RESULT_SUCCESS && devices &&
-            has_system_memory(device))
-            return true;
-    }
-    return false;
 }
 
 static const char *build(void)
@@ -73,7 +47,7 @@ static const char *build(void)
 
 static const char *open_level_zero(void)
 {
-    if (!find_device())
+    if (!ze_find_device(&driver, &device))
         return "no Level Zero device that takes system memory: is ZE_ENABLE_ALT_DRIVERS set to "
                "the driver of i915 SVM, and does the kernel have SVM?";
     ze_context_desc_t context_desc = {.stype = ZE_STRUCTURE_TYPE_CONTEXT_DESC};
