@@ -41,7 +41,8 @@ static int insmod(const char *path, const char *params)
     return ret;
 }
 
-/* A list holds one module path a line, dependencies first; the last line is the module asked for. */
+/* A list holds one module path a line, dependencies first; the last line is the module asked for.
+ */
 void modules_load_list(const char *list, const char *last_params)
 {
     FILE *f = fopen(list, "re");
@@ -61,6 +62,17 @@ void modules_load_list(const char *list, const char *last_params)
     fclose(f);
 }
 
+static void set(const char *path, const char *value, const char *why)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return; /* no GPU, or this kernel lacks the file */
+    if (write(fd, value, strlen(value)) < 0)
+        say("cannot set %s (%s): %s", path, why, strerror(errno));
+    close(fd);
+}
+
 static void set_engines(void)
 {
     static const char *const engines[] = {"rcs0", "bcs0"};
@@ -68,16 +80,10 @@ static void set_engines(void)
     for (size_t e = 0; e < 2; e++) {
         for (size_t i = 0; i < sizeof(engine_settings) / sizeof(engine_settings[0]); i++) {
             char path[200];
-            int fd;
 
             snprintf(path, sizeof(path), "/sys/class/drm/card0/engine/%s/%s", engines[e],
                      engine_settings[i].file);
-            fd = open(path, O_WRONLY | O_CLOEXEC);
-            if (fd < 0)
-                continue; /* no GPU, or this kernel lacks the file */
-            if (write(fd, engine_settings[i].value, strlen(engine_settings[i].value)) < 0)
-                say("cannot set %s (%s): %s", path, engine_settings[i].why, strerror(errno));
-            close(fd);
+            set(path, engine_settings[i].value, engine_settings[i].why);
         }
     }
 }
@@ -89,4 +95,7 @@ void gpu_load(const struct config *cfg)
     snprintf(params, sizeof(params), "%s %s", i915_params, cfg->modopts ? cfg->modopts : "");
     modules_load_list("/lib/modules/svm-gpu.list", params);
     set_engines();
+    if (!cfg->modopts || !strstr(cfg->modopts, "svm_wait_ms"))
+        set("/sys/module/i915/parameters/svm_wait_ms", "60000",
+            "whoever frees memory would have work of more than 10 s banned");
 }
