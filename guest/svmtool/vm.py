@@ -28,6 +28,7 @@ APPEND = [
     "mitigations=off",  # one user: nobody to protect, and TCG pays for each
     "random.trust_cpu=on",
     "tsc=reliable",  # no watchdog: vCPU threads are descheduled on a busy host
+    "no_timer_check",  # on a busy host ticks come late: "IO-APIC + timer doesn't work", a panic
     "rcupdate.rcu_cpu_stall_timeout=60", "hung_task_panic=0",
 ]
 
