@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """One guest: the simulator, QEMU, the command in it, and the end of them all."""
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
@@ -64,12 +65,31 @@ class Artefacts:
         self.simulator = build.simulator(options.build) if options.gpu else None
 
 
+def _take(folder):
+    """An open file that says that the folder is in use; None if another has said so, or removed it."""
+    try:
+        held = open(folder / "in-use", "w", encoding="ascii")
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return held
+    except BlockingIOError:
+        held.close()
+        return None
+
+
 def new_run_folder():
+    """A folder for logs and what holds it; old ones go, but for those of guests that still run."""
     runs = paths.make(paths.LOGS / "runs")
     old = sorted(runs.iterdir(), key=lambda p: p.stat().st_mtime, reverse=True)
     for folder in old[KEPT_RUNS:]:
-        shutil.rmtree(folder, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=time.strftime("%m%d-%H%M%S-"), dir=runs))
+        held = _take(folder)
+        if held:
+            shutil.rmtree(folder, ignore_errors=True)
+            held.close()
+    new = Path(tempfile.mkdtemp(prefix=time.strftime("%m%d-%H%M%S-"), dir=runs))
+    return new, _take(new)
 
 
 def _build_is_in_tree():
@@ -79,7 +99,7 @@ def _build_is_in_tree():
 class Guest:
     def __init__(self, artefacts, options, accel):
         self.a, self.o, self.accel = artefacts, options, accel
-        self.logs = new_run_folder()
+        self.logs, self.held = new_run_folder()
         self.children = []
         # Short: a socket's path has at most 107 characters.
         self.sockets = Path(tempfile.mkdtemp(prefix="svm-", dir=os.environ.get("XDG_RUNTIME_DIR") or "/tmp"))
