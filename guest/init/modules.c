@@ -41,8 +41,7 @@ static int insmod(const char *path, const char *params)
     return ret;
 }
 
-/* A list holds one module path a line, dependencies first; the last line is the module asked for.
- */
+/* A list holds one module path a line, dependencies first, the module asked for last. */
 void modules_load_list(const char *list, const char *last_params)
 {
     FILE *f = fopen(list, "re");
