@@ -58,14 +58,18 @@ def module_package():
     return sorted(FOLDER.glob(f"i915-svm-module-{built.release}_*.deb"))
 
 
-def _only_modules(s, tree, obj, listing):
-    """Leave out the modules that a listing of lsmod does not name (the kernel's localmodconfig)."""
+def _read_lsmod(listing):
     try:
         loaded = Path(listing).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as e:
         raise SvmError(f"--lsmod {listing}: {e}") from e
     if not loaded.startswith("Module "):
         raise SvmError(f"--lsmod {listing}: not what lsmod prints")
+    return loaded
+
+
+def _only_modules(s, tree, obj, loaded):
+    """Leave out the modules that lsmod does not name (the kernel's localmodconfig)."""
     full = obj / ".lsmod"
     full.write_text(loaded.rstrip("\n") + "\ni915 0 0\n")
     s.run(kernel.make_argv(tree, obj, "-s", f"LSMOD={full}", "localmodconfig"))
@@ -76,6 +80,7 @@ def kernel_packages(listing=None):
     The whole kernel with Debian's configuration: hours on a small machine. With the modules of
     one machine only, as lsmod prints them there, some ten minutes.
     """
+    loaded = _read_lsmod(listing) if listing else ""  # before anything that takes long
     hostpkgs.ensure("kernel", "deb")
     version = source_version()
     debian = stock.ensure("stock")
@@ -89,8 +94,8 @@ def kernel_packages(listing=None):
         with step(f"Building Debian packages of {version} with SVM") as s:
             (obj / ".config").write_text((debian.folder / "config").read_text() + FULL_SETTINGS)
             s.run(kernel.make_argv(tree, obj, "-s", "olddefconfig"))
-            if listing:
-                _only_modules(s, tree, obj, listing)
+            if loaded:
+                _only_modules(s, tree, obj, loaded)
             got = (obj / ".config").read_text()
             for wanted in ("CONFIG_DRM_I915=m", "CONFIG_DEVICE_PRIVATE=y", "CONFIG_DRM_I915_SVM=y"):
                 if wanted not in got:
