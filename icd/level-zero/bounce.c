@@ -162,9 +162,8 @@ ze_result_t ZE_APICALL bounce_image_to_memory(ze_command_list_handle_t list, voi
                                               ze_event_handle_t signal, uint32_t count,
                                               ze_event_handle_t *events)
 {
-    if (memory_is_protected(to))
+    if (!memory_prepare_transfer(to, NULL, 1))
         return ZE_RESULT_ERROR_INVALID_ARGUMENT;
-    memory_prepare(to, 1);
     if (!needs_bounce(list, to))
         return layer.list.pfnAppendImageCopyToMemory(list, to, image, region, signal, count,
                                                      events);
@@ -186,9 +185,8 @@ ze_result_t ZE_APICALL bounce_image_from_memory(ze_command_list_handle_t list,
                                                 ze_event_handle_t signal, uint32_t count,
                                                 ze_event_handle_t *events)
 {
-    if (memory_is_misplaced(from))
+    if (!memory_prepare_transfer(NULL, from, 1))
         return ZE_RESULT_ERROR_INVALID_ARGUMENT;
-    memory_prepare(from, 1);
     if (!needs_bounce(list, from))
         return layer.list.pfnAppendImageCopyFromMemory(list, image, from, region, signal, count,
                                                        events);
@@ -223,9 +221,8 @@ ze_result_t ZE_APICALL bounce_kernel_timestamps(ze_command_list_handle_t list, u
                                                 const size_t *offsets, ze_event_handle_t signal,
                                                 uint32_t count, ze_event_handle_t *events)
 {
-    if (memory_is_protected(to))
+    if (!memory_prepare_transfer(to, NULL, 1))
         return ZE_RESULT_ERROR_INVALID_ARGUMENT;
-    memory_prepare(to, 1);
     if (!asked || !memory_in_window(to))
         return layer.list.pfnAppendQueryKernelTimestamps(list, asked, about, to, offsets, signal,
                                                          count, events);

@@ -32,6 +32,12 @@ struct layer {
 
 extern struct layer layer;
 
+/* In a child of fork() of a process whose memory is ours. */
+static inline bool layer_is_forked(void)
+{
+    return layer.mirror && forks_is_child();
+}
+
 /* ---- memory.c ----------------------------------------------------------------------------- */
 
 /* The allocation of ours that holds the pointer. */
@@ -40,8 +46,7 @@ bool memory_find(const void *pointer, struct range *found);
 bool memory_import(const void *start, size_t length);
 /* Whether NEO may take the pointer only because of a window. */
 bool memory_in_window(const void *pointer);
-/* The same for what the process may only read; costs memory, so only where a kernel is to have it.
- */
+/* The same for what the process may only read. Costs memory: only where a kernel is to have it. */
 bool memory_import_constant(const void *pointer);
 /* Whether a window is open there, but what it has is no (longer) writable memory. */
 bool memory_is_protected(const void *pointer);
@@ -49,6 +54,9 @@ bool memory_is_protected(const void *pointer);
 bool memory_is_misplaced(const void *pointer);
 /* Tells NEO of memory that is not its own; what cannot be told is left for NEO to refuse. */
 void memory_prepare(const void *start, size_t length);
+/* The same for what is written and what is read, each or NULL; false: NEO would take such memory
+ * for shared though it is not. */
+bool memory_prepare_transfer(const void *to, const void *from, size_t length);
 
 /* A context of ours, for what NEO is to know whatever the application's contexts. */
 ze_context_handle_t memory_own_context(void);

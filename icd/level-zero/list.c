@@ -224,10 +224,8 @@ static ze_result_t ZE_APICALL append_copy(ze_command_list_handle_t list, void *t
                                           size_t size, ze_event_handle_t signal, uint32_t count,
                                           ze_event_handle_t *events)
 {
-    if (memory_is_protected(to) || memory_is_misplaced(from))
+    if (!memory_prepare_transfer(to, from, size))
         return ZE_RESULT_ERROR_INVALID_ARGUMENT; /* rather than read as zeros */
-    memory_prepare(to, size);
-    memory_prepare(from, size);
     return layer.list.pfnAppendMemoryCopy(list, to, from, size, signal, count, events);
 }
 
@@ -236,9 +234,8 @@ static ze_result_t ZE_APICALL append_fill(ze_command_list_handle_t list, void *t
                                           ze_event_handle_t signal, uint32_t count,
                                           ze_event_handle_t *events)
 {
-    if (memory_is_protected(to))
+    if (!memory_prepare_transfer(to, NULL, size))
         return ZE_RESULT_ERROR_INVALID_ARGUMENT;
-    memory_prepare(to, size);
     return layer.list.pfnAppendMemoryFill(list, to, pattern, pattern_size, size, signal, count,
                                           events);
 }
@@ -307,10 +304,8 @@ static ze_result_t ZE_APICALL append_copy_region(
     uint32_t to_slice, const void *from, const ze_copy_region_t *from_region, uint32_t from_pitch,
     uint32_t from_slice, ze_event_handle_t signal, uint32_t count, ze_event_handle_t *events)
 {
-    if (memory_is_protected(to) || memory_is_misplaced(from))
+    if (!memory_prepare_transfer(to, from, 1))
         return ZE_RESULT_ERROR_INVALID_ARGUMENT;
-    memory_prepare(to, 1);
-    memory_prepare(from, 1);
     if (to_region && from_region && list_is_copy_only(list) &&
         (memory_in_window(to) || memory_in_window(from))) {
         const struct plane target = {to, to_region, to_pitch, to_slice};
@@ -328,10 +323,8 @@ static ze_result_t ZE_APICALL append_copy_from_context(ze_command_list_handle_t 
                                                        ze_event_handle_t signal, uint32_t count,
                                                        ze_event_handle_t *events)
 {
-    if (memory_is_protected(to) || memory_is_misplaced(from))
+    if (!memory_prepare_transfer(to, from, size))
         return ZE_RESULT_ERROR_INVALID_ARGUMENT;
-    memory_prepare(to, size);
-    memory_prepare(from, size);
     return layer.list.pfnAppendMemoryCopyFromContext(list, to, context, from, size, signal, count,
                                                      events);
 }
@@ -340,9 +333,8 @@ static ze_result_t ZE_APICALL append_timestamp(ze_command_list_handle_t list, ui
                                                ze_event_handle_t signal, uint32_t count,
                                                ze_event_handle_t *events)
 {
-    if (memory_is_protected(to))
+    if (!memory_prepare_transfer(to, NULL, sizeof(*to)))
         return ZE_RESULT_ERROR_INVALID_ARGUMENT;
-    memory_prepare(to, sizeof(*to));
     return layer.list.pfnAppendWriteGlobalTimestamp(list, to, signal, count, events);
 }
 
@@ -384,8 +376,10 @@ static bool is_copy_group(ze_device_handle_t device, uint32_t ordinal)
 static void note_list(ze_command_list_handle_t list, ze_device_handle_t device, uint32_t ordinal,
                       bool immediate)
 {
-    const bool copy_only = layer.mirror && is_copy_group(device, ordinal);
-    if (!layer.mirror || !forks_lock(&lists.lock))
+    if (!layer.mirror)
+        return;
+    const bool copy_only = is_copy_group(device, ordinal);
+    if (!forks_lock(&lists.lock))
         return;
     struct hinted_list *entry = get_locked(list);
     if (entry) {
@@ -436,7 +430,7 @@ static ze_result_t ZE_APICALL destroy(ze_command_list_handle_t list)
 static ze_result_t ZE_APICALL execute(ze_command_queue_handle_t queue, uint32_t count,
                                       ze_command_list_handle_t *handles, ze_fence_handle_t fence)
 {
-    if (layer.mirror && forks_is_child())
+    if (layer_is_forked())
         return ZE_RESULT_ERROR_UNINITIALIZED;
     if (atomic_load_explicit(&lists.count, memory_order_relaxed) && handles)
         for (uint32_t i = 0; i < count; i++)

@@ -96,6 +96,15 @@ void memory_prepare(const void *start, size_t length)
         memory_import(start, length);
 }
 
+bool memory_prepare_transfer(const void *to, const void *from, size_t length)
+{
+    if (memory_is_protected(to) || memory_is_misplaced(from))
+        return false;
+    memory_prepare(to, length);
+    memory_prepare(from, length);
+    return true;
+}
+
 /* ---- allocation ------------------------------------------------------------------------------ */
 
 static ze_result_t check_alloc(const ze_context_handle_t context, size_t size, size_t alignment,
@@ -240,7 +249,7 @@ static bool defer_ours(void *pointer)
 
 static ze_result_t ZE_APICALL mem_free(ze_context_handle_t context, void *pointer)
 {
-    if (layer.mirror && forks_is_child())
+    if (layer_is_forked())
         return ZE_RESULT_ERROR_UNINITIALIZED;
     if (context && pointer && free_ours(pointer))
         return ZE_RESULT_SUCCESS;

@@ -44,6 +44,12 @@ struct layer {
 
 extern struct layer layer;
 
+/* In a child of fork() of a process whose memory is ours. */
+static inline bool layer_is_forked(void)
+{
+    return layer.mirror && forks_is_child();
+}
+
 /* ---- memory.c: allocations of ours ------------------------------------------------------ */
 
 enum memory_kind { MEMORY_SVM, MEMORY_SHARED, MEMORY_HOST };

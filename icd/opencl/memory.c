@@ -205,15 +205,14 @@ static bool is_mirrored(const void *pointer)
            (mapping_find((uintptr_t)pointer, &mapping) && mapping.readable && mapping.writable);
 }
 
-bool memory_is_misplaced(cl_context context, const void *pointer)
-{
-    return memory_in_window(context, pointer) && !is_mirrored(pointer) &&
-           !constants_share(&layer.spaces, pointer);
-}
-
 bool memory_is_protected(cl_context context, const void *pointer)
 {
     return memory_in_window(context, pointer) && !is_mirrored(pointer);
+}
+
+bool memory_is_misplaced(cl_context context, const void *pointer)
+{
+    return memory_is_protected(context, pointer) && !constants_share(&layer.spaces, pointer);
 }
 
 bool memory_is_source(cl_command_queue queue, const void *pointer)

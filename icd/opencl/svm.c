@@ -11,7 +11,7 @@
 cl_context queue_context(cl_command_queue queue)
 {
     cl_context context = NULL;
-    if (!(layer.mirror && forks_is_child()))
+    if (!layer_is_forked())
         layer.next.clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof(context), &context, NULL);
     return context;
 }
@@ -38,7 +38,7 @@ static void *CL_API_CALL svm_alloc(cl_context context, cl_svm_mem_flags flags, s
                                    cl_uint alignment)
 {
     cl_uint references;
-    if (layer.mirror && forks_is_child())
+    if (layer_is_forked())
         return NULL;
     /* A stock kernel: only fine-grain buffers gain from us, coarse ones are NEO's. */
     if (!layer.mirror && !(flags & CL_MEM_SVM_FINE_GRAIN_BUFFER))
@@ -58,7 +58,7 @@ static void *CL_API_CALL svm_alloc(cl_context context, cl_svm_mem_flags flags, s
 
 static void CL_API_CALL svm_free(cl_context context, void *pointer)
 {
-    if (layer.mirror && forks_is_child())
+    if (layer_is_forked())
         return;
     /* NEO would take any pointer into a window for the window, and free that. */
     if (pointer && !memory_free(context, pointer) && !memory_in_window(context, pointer))
@@ -69,7 +69,7 @@ typedef bool (*refusal)(cl_context context, const void *pointer);
 
 static bool prepare(cl_command_queue queue, const void *pointer, size_t size, refusal is_refused)
 {
-    if (layer.mirror && forks_is_child())
+    if (layer_is_forked())
         return false;
     cl_context context = queue_context(queue);
     if (!layer.mirror || !context || !pointer || !size || memory_is_neos(context, pointer))
