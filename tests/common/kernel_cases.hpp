@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include "page_file.hpp"
+
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
@@ -116,10 +118,7 @@ class FileMapping
   public:
     explicit FileMapping(int flags)
     {
-        int fd = memfd_create("constants", 0);
-        EXPECT_EQ(ftruncate(fd, 4096), 0);
-        const uint32_t value = 77;
-        EXPECT_EQ(pwrite(fd, &value, sizeof(value), 0), static_cast<ssize_t>(sizeof(value)));
+        int fd = open_page_file();
         map_ = mmap(nullptr, 4096, PROT_READ, flags, fd, 0);
         close(fd);
     }

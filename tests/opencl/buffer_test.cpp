@@ -2,6 +2,8 @@
 /* Buffers over shared memory: clCreateBuffer with CL_MEM_USE_HOST_PTR and any pointer. */
 #include "cl.hpp"
 
+#include "../common/page_file.hpp"
+
 #include <cstring>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -359,10 +361,7 @@ class HoleInAWindow
             mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
         Kernel increment("increment");
         EXPECT_EQ(increment.pointer(0, map_), CL_SUCCESS);
-        const uint32_t value = 77;
-        int fd = memfd_create("hole", 0);
-        EXPECT_EQ(ftruncate(fd, 4096), 0);
-        EXPECT_EQ(pwrite(fd, &value, sizeof(value), 0), static_cast<ssize_t>(sizeof(value)));
+        int fd = open_page_file();
         EXPECT_EQ(mmap(map_ + 65536, 4096, PROT_READ, flags | MAP_FIXED, fd, 0), map_ + 65536);
         close(fd);
     }
