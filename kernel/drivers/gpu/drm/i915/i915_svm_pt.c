@@ -17,6 +17,13 @@
  * kept, so that it can come back at any time: what it holds is scratch, or
  * pages of the block from before. Entries below a 64K or 2M leaf all belong
  * to the block.
+ *
+ * A block that begins as one 2M entry is bare: behind it is the address
+ * space's table of scratch entries, which all bare blocks share. A large leaf
+ * goes as a whole, so scratch is all that ever comes back, and nobody writes
+ * anything else there: all 512 pages are counted, so no vma finds this table
+ * in the directory; and as soon as one of them is not, or the block is to be
+ * something else, it lets go of the table with all its counts.
  */
 
 #include <drm/drm_cache.h>
@@ -96,15 +103,45 @@ static int stash_push(struct i915_svm *svm, int level)
 	return 0;
 }
 
+/* Put the scratch table on top of the tables. */
+static struct i915_page_table *stash_push_scratch(struct i915_svm *svm)
+{
+	struct i915_page_table *pt = kzalloc(sizeof(*pt), GFP_KERNEL);
+
+	if (!pt)
+		return NULL;
+
+	pt->base = i915_gem_object_get(svm->vm->scratch[1]);
+	pt->stash = svm->stash.pt[0];
+	svm->stash.pt[0] = pt;
+	return pt;
+}
+
+/* Returns: whether it was used; else it is gone. */
+static bool stash_pop_scratch(struct i915_svm *svm, struct i915_page_table *pt)
+{
+	struct drm_i915_gem_object *scratch = svm->vm->scratch[1];
+
+	if (svm->stash.pt[0] == pt) {
+		svm->stash.pt[0] = pt->stash;
+		free_px(svm->vm, pt, 0);
+		return false;
+	}
+
+	/* Using a table pins it, once and for all; this one is pinned anyway. */
+	i915_gem_object_unpin_pages(scratch);
+	return true;
+}
+
 /*
  * One block needs at most one table and one directory per level in between.
  * What is not used stays for the next block.
  */
-static int stash_fill(struct i915_svm *svm)
+static int stash_fill(struct i915_svm *svm, unsigned int tables)
 {
 	int err;
 
-	while (stash_depth(svm->stash.pt[0]) < 1) {
+	while (stash_depth(svm->stash.pt[0]) < tables) {
 		err = stash_push(svm, 0);
 		if (err)
 			return err;
@@ -124,27 +161,50 @@ void i915_svm_pt_free_stash(struct i915_svm *svm)
 	i915_vm_free_pt_stash(svm->vm, &svm->stash);
 }
 
+static void set_bare(struct i915_svm *svm, struct i915_svm_block *block, bool bare)
+{
+	write_lock(&svm->notifier_lock);
+	block->bare = bare;
+	write_unlock(&svm->notifier_lock);
+}
+
 /**
  * i915_svm_pt_alloc - have page tables for some pages of a block
  * @svm: the address space
  * @block: the block
  * @pages: pages to count; those counted already are left alone
+ * @huge: they are all pages, and become one 2M entry
  */
 int i915_svm_pt_alloc(struct i915_svm *svm, struct i915_svm_block *block,
-		      const unsigned long *pages)
+		      const unsigned long *pages, bool huge)
 {
 	DECLARE_BITMAP(missing, I915_SVM_BLOCK_PAGES);
+	struct i915_page_table *scratch = NULL;
 	unsigned int first, last;
 	int err;
 
 	lockdep_assert_held(&svm->mutex);
+	GEM_BUG_ON(huge && !bitmap_full(pages, I915_SVM_BLOCK_PAGES));
+
+	if (bitmap_empty(pages, I915_SVM_BLOCK_PAGES))
+		return 0;
+
+	/* None of it is valid then, for a 2M entry goes as a whole. */
+	if (block->bare && !huge)
+		i915_svm_pt_free(svm, block, 0, I915_SVM_BLOCK_PAGES);
 
 	if (!bitmap_andnot(missing, pages, block->ptes, I915_SVM_BLOCK_PAGES))
 		return 0;
 
-	err = stash_fill(svm);
+	huge = huge && bitmap_empty(block->ptes, I915_SVM_BLOCK_PAGES);
+	err = stash_fill(svm, huge ? 0 : 1);
 	if (err)
 		return err;
+	if (huge) {
+		scratch = stash_push_scratch(svm);
+		if (!scratch)
+			return -ENOMEM;
+	}
 
 	for_each_set_bitrange(first, last, missing, I915_SVM_BLOCK_PAGES)
 		svm->vm->allocate_va_range(svm->vm, &svm->stash,
@@ -152,6 +212,8 @@ int i915_svm_pt_alloc(struct i915_svm *svm, struct i915_svm_block *block,
 					   (u64)(last - first) * PAGE_SIZE);
 
 	bitmap_or(block->ptes, block->ptes, missing, I915_SVM_BLOCK_PAGES);
+	if (scratch)
+		set_bare(svm, block, stash_pop_scratch(svm, scratch));
 	return 0;
 }
 
@@ -160,7 +222,7 @@ int i915_svm_pt_alloc(struct i915_svm *svm, struct i915_svm_block *block,
  * @svm: the address space
  * @block: the block, none of whose freed pages may be valid
  * @first: first page
- * @count: number of pages
+ * @count: number of pages; a bare block gives all of its pages back with any
  */
 void i915_svm_pt_free(struct i915_svm *svm, struct i915_svm_block *block,
 		      unsigned int first, unsigned int count)
@@ -170,6 +232,10 @@ void i915_svm_pt_free(struct i915_svm *svm, struct i915_svm_block *block,
 
 	lockdep_assert_held(&svm->mutex);
 
+	if (block->bare) {
+		first = 0;
+		count = I915_SVM_BLOCK_PAGES;
+	}
 	bitmap_set(drop, first, count);
 	GEM_BUG_ON(bitmap_intersects(drop, block->valid, I915_SVM_BLOCK_PAGES));
 	if (!bitmap_and(drop, drop, block->ptes, I915_SVM_BLOCK_PAGES))
@@ -180,19 +246,21 @@ void i915_svm_pt_free(struct i915_svm *svm, struct i915_svm_block *block,
 		svm->vm->clear_range(svm->vm,
 				     block->start + (u64)start * PAGE_SIZE,
 				     (u64)(end - start) * PAGE_SIZE);
+	if (block->bare)
+		set_bare(svm, block, false);
 }
 
-static u64 encode(struct i915_svm *svm, const struct i915_svm_block *block,
-		  unsigned int page)
+/*
+ * What an entry is beside its address. System pages are snooped; device memory
+ * has its own caching.
+ */
+static u64 entry_bits(struct i915_svm *svm, bool local)
 {
-	u32 flags = test_bit(page, block->local) ? PTE_LM : 0;
-
-	/* System pages are snooped; device memory has its own caching. */
-	return svm->vm->pte_encode(block->dma[page],
+	return svm->vm->pte_encode(0,
 				   i915_gem_get_pat_index(svm->vm->i915,
-							  flags ? I915_CACHE_NONE :
+							  local ? I915_CACHE_NONE :
 							  I915_CACHE_LLC),
-				   flags);
+				   local ? PTE_LM : 0);
 }
 
 /* As gen8_pde_encode() does for tables that i915 writes itself. */
@@ -210,13 +278,16 @@ static u64 table_entry(struct i915_page_table *pt)
 void i915_svm_pt_write(struct i915_svm *svm, struct i915_svm_block *block,
 		       const unsigned long *pages)
 {
+	const u64 bits[] = { entry_bits(svm, false), entry_bits(svm, true) };
 	u64 *vaddr = px_vaddr(block_pt(svm, block));
 	unsigned int page;
 
 	lockdep_assert_held_write(&svm->notifier_lock);
+	GEM_BUG_ON(block->bare);
 
 	for_each_set_bit(page, pages, I915_SVM_BLOCK_PAGES)
-		WRITE_ONCE(vaddr[page], encode(svm, block, page));
+		WRITE_ONCE(vaddr[page],
+			   block->dma[page] | bits[test_bit(page, block->local)]);
 
 	drm_clflush_virt_range(vaddr, PAGE_SIZE);
 	wmb(); /* entries before whoever uses them */
@@ -227,16 +298,20 @@ void i915_svm_pt_write(struct i915_svm *svm, struct i915_svm_block *block,
  * @svm: the address space
  * @block: the block, a table of 4K entries
  * @first: first page
- * @count: number of pages, all counted
+ * @count: number of pages, all counted; what a bare block has is scratch already
  */
 void i915_svm_pt_clear(struct i915_svm *svm, struct i915_svm_block *block,
 		       unsigned int first, unsigned int count)
 {
-	u64 *vaddr = px_vaddr(block_pt(svm, block));
+	u64 *vaddr;
 
 	lockdep_assert_held_write(&svm->notifier_lock);
 	GEM_BUG_ON(block->leaf != I915_SVM_LEAF_4K);
 
+	if (block->bare)
+		return;
+
+	vaddr = px_vaddr(block_pt(svm, block));
 	memset64(vaddr + first, svm->vm->scratch[0]->encode, count);
 	drm_clflush_virt_range(vaddr, PAGE_SIZE);
 	wmb(); /* gone before their pages are */
@@ -261,6 +336,7 @@ void i915_svm_pt_set_leaf(struct i915_svm *svm, struct i915_svm_block *block,
 	lockdep_assert_held_write(&svm->notifier_lock);
 	GEM_BUG_ON(leaf != I915_SVM_LEAF_4K &&
 		   !bitmap_full(block->valid, I915_SVM_BLOCK_PAGES));
+	GEM_BUG_ON(leaf == I915_SVM_LEAF_64K && block->bare);
 
 	switch (leaf) {
 	case I915_SVM_LEAF_4K:
@@ -270,7 +346,8 @@ void i915_svm_pt_set_leaf(struct i915_svm *svm, struct i915_svm_block *block,
 		WRITE_ONCE(*pde, table_entry(pt) | GEN8_PDE_IPS_64K);
 		break;
 	case I915_SVM_LEAF_2M:
-		WRITE_ONCE(*pde, encode(svm, block, 0) | GEN8_PDE_PS_2M);
+		WRITE_ONCE(*pde, block->dma[0] | GEN8_PDE_PS_2M |
+			   entry_bits(svm, test_bit(0, block->local)));
 		break;
 	}
 	drm_clflush_virt_range(pde, sizeof(*pde));

@@ -85,6 +85,8 @@ struct i915_svm_block {
 	bool dirty;
 	/** @leaf: notifier_lock */
 	enum i915_svm_leaf leaf;
+	/** @bare: has no table of its own, see i915_svm_pt.c; svm->mutex and notifier_lock */
+	bool bare;
 
 	/** @submit: the submission that validated it last, @tries: how often; svm->mutex */
 	u64 submit;

@@ -278,6 +278,15 @@ static int fault_run(struct i915_svm *svm, struct mmu_interval_notifier *notifie
 	return 0;
 }
 
+/* Most often one page, or all. */
+static void set_pages(unsigned long *map, unsigned int page, unsigned int n)
+{
+	if (n == 1)
+		__set_bit(page, map);
+	else
+		bitmap_set(map, page, n);
+}
+
 /* Of what was read, the pages that the GPU may use. */
 static void take_mapped(struct i915_svm *svm, struct i915_svm_pending *p,
 			unsigned int page, unsigned int end)
@@ -294,9 +303,9 @@ static void take_mapped(struct i915_svm *svm, struct i915_svm_pending *p,
 		if ((pfn & (need | HMM_PFN_ERROR)) != need)
 			continue;
 
-		bitmap_set(p->mapped, page, n);
+		set_pages(p->mapped, page, n);
 		if (is_device_private_page(hmm_pfn_to_page(pfn)))
-			bitmap_set(p->local, page, n);
+			set_pages(p->local, page, n);
 	}
 }
 
@@ -462,33 +471,28 @@ static bool objects_moved(struct i915_svm *svm, struct i915_svm_block *block)
 	return false;
 }
 
-/* The largest leaf that the device addresses of a full block, and the device, allow. */
-static enum i915_svm_leaf best_leaf(struct i915_svm *svm,
-				    const struct i915_svm_block *block)
+/*
+ * The largest leaf that the device addresses of all pages of a block, and the
+ * device, allow. From one head to the next they follow each other, in one kind
+ * of memory.
+ */
+static enum i915_svm_leaf best_leaf(struct drm_i915_private *i915, const dma_addr_t *dma,
+				    const unsigned long *heads, const unsigned long *local)
 {
-	struct drm_i915_private *i915 = svm->vm->i915;
-	const bool local = test_bit(0, block->local);
-	bool huge = IS_ALIGNED(block->dma[0], SZ_2M);
-	unsigned int page = 0;
+	bool huge = IS_ALIGNED(dma[0], SZ_2M);
+	unsigned int page, next;
 
-	if (!bitmap_full(block->valid, I915_SVM_BLOCK_PAGES))
-		return I915_SVM_LEAF_4K;
+	for (page = 0; page < I915_SVM_BLOCK_PAGES; page = next) {
+		next = find_next_bit(heads, I915_SVM_BLOCK_PAGES, page + 1);
 
-	/* One run is contiguous: its start tells all. */
-	if (huge && find_next_bit(block->heads, I915_SVM_BLOCK_PAGES, 1) == I915_SVM_BLOCK_PAGES)
-		page = I915_SVM_BLOCK_PAGES;
+		if (!IS_ALIGNED(dma[page] - (dma_addr_t)page * PAGE_SIZE, SZ_64K))
+			return I915_SVM_LEAF_4K;
+		if (!page || (dma[page] == dma[page - 1] + PAGE_SIZE &&
+			      test_bit(page, local) == test_bit(page - 1, local)))
+			continue;
 
-	for (; page < I915_SVM_BLOCK_PAGES; page++) {
-		const unsigned int head = round_down(page, PAGES_64K);
-
-		if (test_bit(page, block->local) != local)
-			huge = false;
-		if (block->dma[page] != block->dma[0] + (dma_addr_t)page * PAGE_SIZE)
-			huge = false;
-		if (!IS_ALIGNED(block->dma[head], SZ_64K) ||
-		    test_bit(page, block->local) != test_bit(head, block->local) ||
-		    block->dma[page] != block->dma[head] +
-		    (dma_addr_t)(page - head) * PAGE_SIZE)
+		huge = false;
+		if (page % PAGES_64K)
 			return I915_SVM_LEAF_4K;
 	}
 
@@ -496,6 +500,13 @@ static enum i915_svm_leaf best_leaf(struct i915_svm *svm,
 		return I915_SVM_LEAF_2M;
 	return HAS_PAGE_SIZES(i915, I915_GTT_PAGE_SIZE_64K) ?
 		I915_SVM_LEAF_64K : I915_SVM_LEAF_4K;
+}
+
+/* Will what was collected become one 2M entry? Then the block has nothing else. */
+static bool becomes_huge(struct i915_svm *svm, const struct i915_svm_pending *p)
+{
+	return bitmap_full(p->mapped, I915_SVM_BLOCK_PAGES) &&
+		best_leaf(svm->vm->i915, p->dma, p->heads, p->local) == I915_SVM_LEAF_2M;
 }
 
 /*
@@ -518,7 +529,8 @@ static void mark_dirty(struct i915_svm *svm, const struct i915_svm_pending *p)
 
 		n = same_entry(svm->pfns[page], I915_SVM_BLOCK_PAGES - page);
 		folio = page_folio(pfn_to_page(pfn_of(svm, page)));
-		if (folio_test_anon(folio) || folio_test_swapbacked(folio))
+		if (!folio_test_dirty(folio) &&
+		    (folio_test_anon(folio) || folio_test_swapbacked(folio)))
 			folio_mark_dirty(folio);
 	}
 }
@@ -554,9 +566,10 @@ static void enter(struct i915_svm *svm, struct i915_svm_block *block,
 		i915_svm_account_resident(svm->account,
 					  bitmap_weight(system, I915_SVM_BLOCK_PAGES), 0);
 
-		leaf = best_leaf(svm, block);
-		if (leaf != I915_SVM_LEAF_4K && !fresh && !i915_svm_idle(svm))
-			leaf = I915_SVM_LEAF_4K;
+		leaf = I915_SVM_LEAF_4K;
+		if (bitmap_full(block->valid, I915_SVM_BLOCK_PAGES) &&
+		    (fresh || i915_svm_idle(svm)))
+			leaf = best_leaf(svm->vm->i915, block->dma, block->heads, block->local);
 		if (leaf != I915_SVM_LEAF_2M)
 			i915_svm_pt_write(svm, block, p->mapped);
 		if (leaf != I915_SVM_LEAF_4K)
@@ -621,7 +634,7 @@ static int try_block(struct i915_svm *svm, struct i915_svm_block *block,
 			err = -ENOMEM;
 	}
 	if (!err)
-		err = i915_svm_pt_alloc(svm, block, p->mapped);
+		err = i915_svm_pt_alloc(svm, block, p->mapped, becomes_huge(svm, p));
 	if (!err)
 		err = commit_block(svm, block, chunk, p);
 	if (err) {

@@ -344,7 +344,7 @@ static int enter_pages(struct i915_svm *svm, struct i915_svm_block *block,
 	int err;
 
 	bitmap_set(pages, first, end - first);
-	err = i915_svm_pt_alloc(svm, block, pages);
+	err = i915_svm_pt_alloc(svm, block, pages, false);
 	if (err)
 		return err;
 
@@ -495,6 +495,88 @@ static int igt_svm_pt_free(void *arg)
 			err = -EINVAL;
 		}
 	}
+	block_destroy(svm, block);
+	mutex_unlock(&svm->mutex);
+
+	return err;
+}
+
+/* Nobody may write to the table that all bare blocks share. */
+static int check_scratch_table(struct i915_svm *svm, const char *when)
+{
+	const u64 *table = __px_vaddr(svm->vm->scratch[1]);
+	unsigned int i;
+
+	for (i = 0; i < I915_PDES; i++) {
+		if (table[i] == svm->vm->scratch[0]->encode)
+			continue;
+		pr_err("%s: entry %u of the scratch table is %llx\n", when, i, table[i]);
+		return -EINVAL;
+	}
+
+	return 0;
+}
+
+/* All of the block as one 2M entry with no table behind it. */
+static int enter_bare(struct i915_svm *svm, struct i915_svm_block *block)
+{
+	DECLARE_BITMAP(pages, I915_SVM_BLOCK_PAGES);
+	int err;
+
+	bitmap_fill(pages, I915_SVM_BLOCK_PAGES);
+	err = i915_svm_pt_alloc(svm, block, pages, true);
+	if (err)
+		return err;
+	if (!block->bare) {
+		pr_err("a block that begins as one 2M entry has a table\n");
+		return -EINVAL;
+	}
+
+	write_lock(&svm->notifier_lock);
+	block->dma[0] = TEST_DMA;
+	bitmap_fill(block->valid, I915_SVM_BLOCK_PAGES);
+	i915_svm_pt_set_leaf(svm, block, I915_SVM_LEAF_2M);
+	i915_svm_pt_set_leaf(svm, block, I915_SVM_LEAF_4K);
+	bitmap_zero(block->valid, I915_SVM_BLOCK_PAGES);
+	i915_svm_pt_clear(svm, block, 0, I915_SVM_BLOCK_PAGES);
+	write_unlock(&svm->notifier_lock);
+
+	err = check_table(svm, block, "after a 2M entry");
+	return err ? err : check_scratch_table(svm, "after a 2M entry");
+}
+
+/* A bare block lets go of the shared table before anything is written to it. */
+static int igt_svm_pt_bare(void *arg)
+{
+	struct i915_svm *svm = arg;
+	struct i915_svm_block *block;
+	int err;
+
+	block = block_create();
+	if (!block)
+		return -ENOMEM;
+
+	mutex_lock(&svm->mutex);
+	err = enter_bare(svm, block);
+	if (!err) {
+		i915_svm_pt_free(svm, block, 3, 1);
+		if (block->bare || has_tables(svm)) {
+			pr_err("a bare block kept its table with a page not counted\n");
+			err = -EINVAL;
+		}
+	}
+	if (!err)
+		err = enter_bare(svm, block);
+	if (!err)
+		err = enter_pages(svm, block, 10, 20, false);
+	if (!err && block->bare) {
+		pr_err("4K entries in a bare block\n");
+		err = -EINVAL;
+	}
+	if (!err)
+		err = check_table(svm, block, "4K entries after a 2M entry");
+	if (!err)
+		err = check_scratch_table(svm, "4K entries after a 2M entry");
 	block_destroy(svm, block);
 	mutex_unlock(&svm->mutex);
 
@@ -753,6 +835,7 @@ int i915_svm_live_selftests(struct drm_i915_private *i915)
 		SUBTEST(igt_svm_pt_entries),
 		SUBTEST(igt_svm_pt_leaves),
 		SUBTEST(igt_svm_pt_free),
+		SUBTEST(igt_svm_pt_bare),
 #if IS_ENABLED(CONFIG_DRM_I915_SVM_DEVMEM)
 		SUBTEST(igt_svm_copy),
 		SUBTEST(igt_svm_migrate),
