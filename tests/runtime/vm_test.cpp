@@ -44,18 +44,20 @@ TEST_F(WithSvm, AttachedHandleSeesTheSameVm)
     EXPECT_EQ(i915svm_vm_get_mirror(vm, &on), I915SVM_OK);
 }
 
-TEST_F(WithSvm, GranuleIsOneOfThree)
+TEST_F(WithSvm, GranuleIsAPowerOfTwo)
 {
     uint64_t bytes = 0;
     ASSERT_EQ(i915svm_vm_get_granule(vm, &bytes), I915SVM_OK);
     EXPECT_EQ(bytes, 2 * MiB);
-    for (uint64_t good : {4 * KiB, 64 * KiB, 2 * MiB}) {
+    for (uint64_t good = 4 * KiB; good <= 2 * MiB; good *= 2) {
         EXPECT_EQ(i915svm_vm_set_granule(vm, good), I915SVM_OK);
         ASSERT_EQ(i915svm_vm_get_granule(vm, &bytes), I915SVM_OK);
         EXPECT_EQ(bytes, good);
     }
-    EXPECT_EQ(i915svm_vm_set_granule(vm, 12345), I915SVM_ERROR_INVALID_ARGUMENT);
-    EXPECT_EQ(i915svm_last_errno(), EINVAL);
+    for (uint64_t bad : {0ul, 2 * KiB, 12 * KiB, 12345ul, 4 * MiB, 1ul << 63}) {
+        EXPECT_EQ(i915svm_vm_set_granule(vm, bad), I915SVM_ERROR_INVALID_ARGUMENT) << bad;
+        EXPECT_EQ(i915svm_last_errno(), EINVAL);
+    }
 }
 
 TEST_F(WithSvm, StatisticsCountWhatWasDone)

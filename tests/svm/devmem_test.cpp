@@ -112,7 +112,7 @@ TEST_P(Devmem, CpuTouchBringsBackTheGranule)
     EXPECT_EQ(localBytes(m), m.size() - GetParam());
     EXPECT_EQ(wrong(m, 5), 0u);
 }
-INSTANTIATE_TEST_SUITE_P(Granule, Devmem, testing::Values(kPage, 16 * kPage, kHuge));
+INSTANTIATE_TEST_SUITE_P(Granule, Devmem, testing::Values(kPage, 16 * kPage, 128 * kPage, kHuge));
 
 TEST_F(Devmem, AccountOfWhatCannotMove)
 {

@@ -105,7 +105,7 @@ uint32_t i915svm_vm_id(const i915svm_vm *vm);
 
 i915svm_result i915svm_vm_set_mirror(i915svm_vm *vm, bool on);
 i915svm_result i915svm_vm_get_mirror(i915svm_vm *vm, bool *on);
-/* Migration granule in bytes: 4 KiB, 64 KiB or 2 MiB. */
+/* Migration granule in bytes: a power of two from 4 KiB to 2 MiB, at first 2 MiB. */
 i915svm_result i915svm_vm_set_granule(i915svm_vm *vm, uint64_t bytes);
 i915svm_result i915svm_vm_get_granule(i915svm_vm *vm, uint64_t *bytes);
 /* Mirror: never-touched memory populated per submission at most, in bytes. */

@@ -48,7 +48,7 @@ extern "C" {
 #define I915_GEM_VM_PARAM_SVM		0x1 /* value: bits of I915_SVM_VM_*; 0 disables */
 #define   I915_SVM_VM_ENABLE		(1ull << 0)
 #define   I915_SVM_VM_MIRROR		(1ull << 1) /* every CPU pointer of the calling process; implies ENABLE */
-#define I915_GEM_VM_PARAM_SVM_GRANULE	0x2 /* migration granule, bytes: 4K, 64K or 2M */
+#define I915_GEM_VM_PARAM_SVM_GRANULE	0x2 /* migration granule, bytes: a power of two from 4K to 2M */
 #define I915_GEM_VM_PARAM_SVM_POPULATE_LIMIT 0x3 /* mirror: bytes of never-touched memory populated per submission at most */
 #define I915_GEM_VM_PARAM_SVM_COPY	0x4 /* 0 blitter with CPU fallback (default), 1 CPU only */
 
@@ -134,7 +134,7 @@ struct drm_i915_gem_vm_advise {
 	__u32 attribute;
 #define I915_SVM_ADVISE_PREFERRED_LOCATION 0 /* value: I915_SVM_REGION_*, or ~0 for none */
 #define I915_SVM_ADVISE_KEEP_IN_PLACE	1 /* value: 1 never migrate by CPU touch policy or eviction unless forced (nothing else is left), 0 off */
-#define I915_SVM_ADVISE_GRANULE		2 /* value: bytes, 4K, 64K or 2M; 0: the VM's */
+#define I915_SVM_ADVISE_GRANULE		2 /* value: bytes, a power of two from 4K to 2M; 0: the VM's */
 	__u64 start;
 	__u64 length;
 	__u64 value;

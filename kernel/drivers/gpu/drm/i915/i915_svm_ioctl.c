@@ -128,11 +128,16 @@ static int get_svm_param(struct i915_address_space *vm, u64 param, u64 *value)
 	}
 }
 
+static bool granule_valid(u64 value)
+{
+	return is_power_of_2(value) && value >= SZ_4K && value <= SZ_2M;
+}
+
 static int set_tunable(struct i915_svm *svm, u64 param, u64 value)
 {
 	switch (param) {
 	case I915_VM_PARAM | I915_GEM_VM_PARAM_SVM_GRANULE:
-		if (value != SZ_4K && value != SZ_64K && value != SZ_2M)
+		if (!granule_valid(value))
 			return -EINVAL;
 		svm->granule = value;
 		return 0;
@@ -642,7 +647,7 @@ static bool advice_valid(u32 attribute, u64 value)
 	case I915_SVM_ADVISE_KEEP_IN_PLACE:
 		return value <= 1;
 	case I915_SVM_ADVISE_GRANULE:
-		return !value || value == SZ_4K || value == SZ_64K || value == SZ_2M;
+		return !value || granule_valid(value);
 	default:
 		return false;
 	}
