@@ -250,6 +250,35 @@ TEST_F(Running, ObjectsPinnedOnMirroredMemoryAreRefused)
     EXPECT_EQ(m.dwords()[0], 4u);
 }
 
+/* An object that was there first stays, and the mirror takes the rest. */
+TEST_F(Running, MirrorTakesThePlaceOfAnObjectThatWent)
+{
+    Memory m(kHuge, kHuge);
+    memset(m.data(), 1, m.size());
+    ASSERT_EQ(gpu.enable(0), 0);
+    drm_i915_gem_exec_object2 object = {};
+    object.handle = gpu.createLocal(kHuge / 2, false);
+    object.offset = reinterpret_cast<uintptr_t>(m.data());
+    object.flags = EXEC_OBJECT_PINNED | EXEC_OBJECT_SUPPORTS_48B_ADDRESS;
+    uint32_t work = 0;
+    ASSERT_EQ(gpu.trySubmit(Batch(), &work, Ring::kRender, {object}), 0);
+    ASSERT_TRUE(gpu.wait(work));
+    ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
+
+    Batch stores;
+    stores.storeDword(m.data(), 7).storeDword(m.data() + kHuge / 2, 8);
+    ASSERT_EQ(gpu.run(stores), 0);
+    EXPECT_EQ(m.dwords()[0], 0x01010101u) << "the object is there";
+    EXPECT_EQ(m.dwords()[kHuge / 8], 8u) << "behind the object";
+
+    gpu.close(object.handle);
+    for (int i = 0; i < 100 && m.dwords()[0] != 7; i++) { /* it goes when a worker gets to it */
+        usleep(20'000);
+        ASSERT_EQ(gpu.run(stores), 0);
+    }
+    EXPECT_EQ(m.dwords()[0], 7u);
+}
+
 TEST_F(Running, AdviceMovesAndKeeps)
 {
     if (!(capabilities() & I915_SVM_CAP_DEVMEM))

@@ -159,6 +159,7 @@ static void svm_free(struct i915_svm *svm)
 	mmdrop(svm->mm);
 	xa_destroy(&svm->chunks);
 	mutex_destroy(&svm->mutex);
+	i915_svm_stretches_free(&svm->held);
 	kvfree(svm->pfns);
 	i915_svm_account_put(svm->account);
 	kfree(svm);

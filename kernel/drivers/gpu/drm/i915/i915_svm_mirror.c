@@ -10,8 +10,8 @@
  * and the submission costs nothing here.
  *
  * Objects keep their addresses: where a vma sits, the mirror leaves a hole,
- * looks again at the next submission, and never evicts. Where the mirror
- * sits, an object pinned by the user gets -ENOSPC.
+ * takes it at the first submission that finds the vma gone, and never evicts.
+ * Where the mirror sits, an object pinned by the user gets -ENOSPC.
  *
  * Gen12 cannot fault, so memory that the process has never touched must be
  * populated before the GPU may touch it. That is done up to populate_limit
@@ -22,16 +22,13 @@
 #include "i915_drv.h"
 #include "i915_svm_types.h"
 
-struct extent {
-	u64 start, end;
-};
-
-struct extents {
-	struct extent *list;
-	unsigned int count, size;
-};
-
-static int add_extent(struct extents *x, u64 start, u64 end)
+/**
+ * i915_svm_stretch_add - add to a list what comes after its last stretch
+ * @x: the list
+ * @start: first byte
+ * @end: byte after it
+ */
+int i915_svm_stretch_add(struct i915_svm_stretches *x, u64 start, u64 end)
 {
 	if (x->count && x->list[x->count - 1].end == start) {
 		x->list[x->count - 1].end = end;
@@ -40,7 +37,7 @@ static int add_extent(struct extents *x, u64 start, u64 end)
 
 	if (x->count == x->size) {
 		unsigned int size = max(64u, 2 * x->size);
-		struct extent *list;
+		struct i915_svm_stretch *list;
 
 		list = kvmalloc_array(size, sizeof(*list), GFP_KERNEL_ACCOUNT);
 		if (!list)
@@ -52,12 +49,22 @@ static int add_extent(struct extents *x, u64 start, u64 end)
 		x->size = size;
 	}
 
-	x->list[x->count++] = (struct extent){ start, end };
+	x->list[x->count++] = (struct i915_svm_stretch){ start, end };
 	return 0;
 }
 
+/**
+ * i915_svm_stretches_free - empty a list
+ * @x: the list
+ */
+void i915_svm_stretches_free(struct i915_svm_stretches *x)
+{
+	kvfree(x->list);
+	*x = (struct i915_svm_stretches) {};
+}
+
 /* All usable mappings, neighbours joined, and the sequence they belong to. */
-static int read_mappings(struct i915_svm *svm, struct extents *x,
+static int read_mappings(struct i915_svm *svm, struct i915_svm_stretches *x,
 			 unsigned long *seq)
 {
 	struct vm_area_struct *vma;
@@ -73,8 +80,8 @@ static int read_mappings(struct i915_svm *svm, struct extents *x,
 		if (!i915_svm_vma_usable(vma))
 			continue;
 
-		err = add_extent(x, vma->vm_start,
-				 min_t(u64, vma->vm_end, svm->vm->total));
+		err = i915_svm_stretch_add(x, vma->vm_start,
+					   min_t(u64, vma->vm_end, svm->vm->total));
 		if (err)
 			break;
 	}
@@ -84,7 +91,7 @@ static int read_mappings(struct i915_svm *svm, struct extents *x,
 	return err;
 }
 
-static int drop_gone(struct i915_svm *svm, const struct extents *x)
+static int drop_gone(struct i915_svm *svm, const struct i915_svm_stretches *x)
 {
 	u64 pos = 0;
 	unsigned int i;
@@ -105,16 +112,29 @@ static int drop_gone(struct i915_svm *svm, const struct extents *x)
 	return 0;
 }
 
-static int bind_new(struct i915_svm *svm, const struct extents *x, bool *carved)
+static int bind_new(struct i915_svm *svm, const struct i915_svm_stretches *x,
+		    struct i915_svm_stretches *held)
 {
 	unsigned int i;
 	int err = 0;
 
 	for (i = 0; i < x->count && !err; i++)
 		err = i915_svm_range_bind_missing(svm, x->list[i].start,
-						  x->list[i].end, carved);
+						  x->list[i].end, held);
 
 	return err;
+}
+
+/* Are the objects that were in the mirror's way still there, all of them? */
+static bool still_held(struct i915_svm *svm)
+{
+	unsigned int i;
+
+	for (i = 0; i < svm->held.count; i++)
+		if (!i915_svm_range_is_held(svm, svm->held.list[i].start, svm->held.list[i].end))
+			return false;
+
+	return true;
 }
 
 /**
@@ -123,14 +143,13 @@ static int bind_new(struct i915_svm *svm, const struct extents *x, bool *carved)
  */
 int i915_svm_mirror_update(struct i915_svm *svm)
 {
-	struct extents x = {};
-	bool carved = false;
+	struct i915_svm_stretches x = {}, held = {};
 	unsigned long seq;
 	int err;
 
 	lockdep_assert_held(&svm->mutex);
 
-	if (i915_svm_mm_unchanged(svm->mm, svm->mm_seq) && !svm->carved)
+	if (i915_svm_mm_unchanged(svm->mm, svm->mm_seq) && still_held(svm))
 		return 0;
 
 	i915_svm_count(svm, SCANS, 1);
@@ -138,14 +157,17 @@ int i915_svm_mirror_update(struct i915_svm *svm)
 	if (!err)
 		err = drop_gone(svm, &x);
 	if (!err)
-		err = bind_new(svm, &x, &carved);
-	kvfree(x.list);
-	if (err)
+		err = bind_new(svm, &x, &held);
+	i915_svm_stretches_free(&x);
+	if (err) {
+		i915_svm_stretches_free(&held);
 		return err;
+	}
 
 	/* Bound pages without a mapping may have found one. */
 	svm->retry_incomplete = true;
 	svm->mm_seq = seq;
-	svm->carved = carved;
+	i915_svm_stretches_free(&svm->held);
+	svm->held = held;
 	return 0;
 }

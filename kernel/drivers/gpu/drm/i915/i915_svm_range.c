@@ -341,8 +341,25 @@ static bool free_hole(struct i915_address_space *vm, u64 *start, u64 *end)
 	return true;
 }
 
+/**
+ * i915_svm_range_is_held - do objects, or ranges, take all of a stretch?
+ * @svm: the address space
+ * @start: first byte, page aligned
+ * @end: byte after it, page aligned
+ */
+bool i915_svm_range_is_held(struct i915_svm *svm, u64 start, u64 end)
+{
+	bool held;
+
+	mutex_lock(&svm->vm->mutex);
+	held = !free_hole(svm->vm, &start, &end);
+	mutex_unlock(&svm->vm->mutex);
+
+	return held;
+}
+
 /* Bind what no object holds of a stretch in which no range is. */
-static int bind_free(struct i915_svm *svm, u64 start, u64 end, bool *carved)
+static int bind_free(struct i915_svm *svm, u64 start, u64 end, struct i915_svm_stretches *held)
 {
 	int err = 0;
 
@@ -359,8 +376,7 @@ static int bind_free(struct i915_svm *svm, u64 start, u64 end, bool *carved)
 		if (!free_hole(svm->vm, &from, &to)) {
 			mutex_unlock(&svm->vm->mutex);
 			kfree(range);
-			*carved = true;
-			return 0;
+			return i915_svm_stretch_add(held, start, end);
 		}
 		err = reserve_node(svm, range, from, to, PIN_NOEVICT);
 		mutex_unlock(&svm->vm->mutex);
@@ -369,8 +385,8 @@ static int bind_free(struct i915_svm *svm, u64 start, u64 end, bool *carved)
 			err = insert_range(svm, range);
 		if (err)
 			kfree(range);
-		if (from > start || to < end)
-			*carved = true;
+		if (!err && from > start)
+			err = i915_svm_stretch_add(held, start, from);
 		start = to;
 	}
 
@@ -382,10 +398,10 @@ static int bind_free(struct i915_svm *svm, u64 start, u64 end, bool *carved)
  * @svm: the address space, mirrored
  * @start: first byte, page aligned
  * @end: byte after it, page aligned
- * @carved: set when an object kept some of it
+ * @held: what objects kept of it is added
  */
 int i915_svm_range_bind_missing(struct i915_svm *svm, u64 start, u64 end,
-				bool *carved)
+				struct i915_svm_stretches *held)
 {
 	int err;
 
@@ -399,7 +415,7 @@ int i915_svm_range_bind_missing(struct i915_svm *svm, u64 start, u64 end,
 		if (start < gap_end) {
 			err = check_size(svm, start, gap_end);
 			if (!err)
-				err = bind_free(svm, start, gap_end, carved);
+				err = bind_free(svm, start, gap_end, held);
 			if (err)
 				return err;
 		}

@@ -183,6 +183,14 @@ struct i915_svm_gpu_fault {
 	char context[TASK_COMM_LEN + 16]; /* as i915_gem_context.name: "comm[pid]" */
 };
 
+/* Parts of an address space, in order. */
+struct i915_svm_stretches {
+	struct i915_svm_stretch {
+		u64 start, end;
+	} *list;
+	unsigned int count, size;
+};
+
 /*
  * struct i915_svm - shared virtual memory of one GPU address space
  */
@@ -209,8 +217,8 @@ struct i915_svm {
 
 	/** @mm_seq: i915_svm_mm_seq() when mappings were last looked at */
 	unsigned long mm_seq;
-	/** @carved: an object sits where the mirror would */
-	bool carved;
+	/** @held: where objects sit in the mirror's place; svm->mutex */
+	struct i915_svm_stretches held;
 
 	/** @notifier_lock: see the top of this file */
 	rwlock_t notifier_lock;
@@ -280,7 +288,9 @@ int i915_svm_range_bind(struct i915_svm *svm, u64 start, u64 end, bool unshare,
 struct i915_svm_range *
 i915_svm_range_next(struct i915_svm *svm, struct i915_svm_range *prev,
 		    u64 start, u64 end);
-int i915_svm_range_bind_missing(struct i915_svm *svm, u64 start, u64 end, bool *carved);
+int i915_svm_range_bind_missing(struct i915_svm *svm, u64 start, u64 end,
+				struct i915_svm_stretches *held);
+bool i915_svm_range_is_held(struct i915_svm *svm, u64 start, u64 end);
 int i915_svm_range_unbind(struct i915_svm *svm, u64 start, u64 end, bool mirror);
 void i915_svm_range_unbind_all(struct i915_svm *svm);
 struct i915_svm_block *i915_svm_block_lookup(struct i915_svm *svm, u64 addr);
@@ -337,10 +347,12 @@ int i915_svm_unshare(struct vm_area_struct *vma, unsigned long start,
 
 /* i915_svm_mirror.c */
 int i915_svm_mirror_update(struct i915_svm *svm);
+int i915_svm_stretch_add(struct i915_svm_stretches *x, u64 start, u64 end);
+void i915_svm_stretches_free(struct i915_svm_stretches *x);
 
 /* i915_svm_pt.c */
 int i915_svm_pt_alloc(struct i915_svm *svm, struct i915_svm_block *block,
-		      const unsigned long *pages);
+		      const unsigned long *pages, bool huge);
 void i915_svm_pt_free(struct i915_svm *svm, struct i915_svm_block *block,
 		      unsigned int first, unsigned int count);
 void i915_svm_pt_write(struct i915_svm *svm, struct i915_svm_block *block,
