@@ -15,6 +15,7 @@ struct typed_event {
     struct typed_event *next;
     cl_event event;
     cl_command_type type;
+    cl_uint references; /* the application's: the entry goes with the last one */
 };
 
 static struct {
@@ -48,6 +49,7 @@ void events_set_type(cl_event event, cl_command_type type)
     if (*link) {
         (*link)->event = event;
         (*link)->type = type;
+        (*link)->references = 1;
     }
     pthread_mutex_unlock(&typed.lock);
 }
@@ -63,18 +65,31 @@ static bool get_type(cl_event event, cl_command_type *type)
     return entry;
 }
 
-static void drop_type(cl_event event)
+/* Before NEO frees the event, whose handle may then be another one's. */
+static void drop_reference(cl_event event)
 {
     if (!forks_lock(&typed.lock))
         return;
     struct typed_event **link = link_of(event);
     struct typed_event *entry = *link;
-    if (entry) {
+    bool last = entry && !--entry->references;
+    if (last) {
         *link = entry->next;
         atomic_fetch_sub(&typed.count, 1);
     }
     pthread_mutex_unlock(&typed.lock);
-    free(entry);
+    if (last)
+        free(entry);
+}
+
+static void add_reference(cl_event event)
+{
+    if (!forks_lock(&typed.lock))
+        return;
+    struct typed_event *entry = *link_of(event);
+    if (entry)
+        entry->references++;
+    pthread_mutex_unlock(&typed.lock);
 }
 
 static cl_int CL_API_CALL get_event_info(cl_event event, cl_event_info name, size_t size,
@@ -87,14 +102,18 @@ static cl_int CL_API_CALL get_event_info(cl_event event, cl_event_info name, siz
     return result;
 }
 
-static cl_int CL_API_CALL release_event(cl_event event)
+static cl_int CL_API_CALL retain_event(cl_event event)
 {
-    cl_uint references = 0;
-    if (atomic_load_explicit(&typed.count, memory_order_relaxed) &&
-        layer.next.clGetEventInfo(event, CL_EVENT_REFERENCE_COUNT, sizeof(references), &references,
-                                  NULL) == CL_SUCCESS &&
-        references == 1)
-        drop_type(event);
+    cl_int result = layer.next.clRetainEvent(event);
+    if (result == CL_SUCCESS && atomic_load_explicit(&typed.count, memory_order_relaxed))
+        add_reference(event);
+    return result;
+}
+
+cl_int CL_API_CALL events_release(cl_event event)
+{
+    if (atomic_load_explicit(&typed.count, memory_order_relaxed))
+        drop_reference(event);
     return layer.next.clReleaseEvent(event);
 }
 
@@ -231,5 +250,6 @@ cl_int events_after(cl_command_queue queue, struct wait_list wait, cl_command_ty
 void events_install(cl_icd_dispatch *table)
 {
     table->clGetEventInfo = get_event_info;
-    table->clReleaseEvent = release_event;
+    table->clRetainEvent = retain_event;
+    table->clReleaseEvent = events_release;
 }

@@ -108,6 +108,8 @@ cl_int events_after(cl_command_queue queue, struct wait_list wait, cl_command_ty
                     events_work work, void *argument, cl_event *event);
 /* A command of NEO's stands for another one: what its event is to report. */
 void events_set_type(cl_event event, cl_command_type type);
+/* Of an event that came from the above calls, as the application would. */
+cl_int CL_API_CALL events_release(cl_event event);
 
 /* ---- view.c: buffers over shared memory ----------------------------------------------------- */
 

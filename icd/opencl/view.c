@@ -119,6 +119,8 @@ static cl_int check(cl_context context, cl_mem_flags flags, size_t size, const v
     struct range range;
     if (flags & (CL_MEM_ALLOC_HOST_PTR | CL_MEM_COPY_HOST_PTR))
         return CL_INVALID_VALUE;
+    if (size > query_max_alloc(context))
+        return CL_INVALID_BUFFER_SIZE;
     if (memory_find(start, &range))
         return size > range.start + range.length - (uintptr_t)start ? CL_INVALID_BUFFER_SIZE
                                                                     : CL_SUCCESS;

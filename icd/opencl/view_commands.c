@@ -93,8 +93,10 @@ static cl_int copy_between_views(cl_command_queue queue, const struct view *from
                                  const struct view *to, size_t from_offset, size_t to_offset,
                                  size_t size, struct wait_list wait, cl_event *event)
 {
-    if (!size || !is_inside(from, from_offset, size) || !is_inside(to, to_offset, size))
+    if (!is_inside(from, from_offset, size) || !is_inside(to, to_offset, size))
         return CL_INVALID_VALUE;
+    if (!size)
+        return events_marker(queue, wait, CL_COMMAND_COPY_BUFFER, CL_FALSE, event);
     return retype(svm_copy(queue, CL_FALSE, to->start + to_offset, from->start + from_offset, size,
                            wait.count, wait.events, event),
                   event, CL_COMMAND_COPY_BUFFER);
@@ -167,7 +169,7 @@ static cl_int enqueue_rectangle(cl_command_queue queue, cl_bool blocking,
     else if (blocking && *out)
         result = layer.next.clWaitForEvents(1, out);
     if (out == &own && own)
-        layer.next.clReleaseEvent(own);
+        events_release(own);
     return result;
 }
 
@@ -186,6 +188,8 @@ static cl_int CL_API_CALL enqueue_fill(cl_command_queue queue, cl_mem buffer, co
     if (!pattern || !svm_fill_is_aligned((const void *)offset, pattern_size, size) ||
         !is_inside(&view, offset, size))
         return CL_INVALID_VALUE;
+    if (!size)
+        return events_marker(queue, wait, CL_COMMAND_FILL_BUFFER, CL_FALSE, event);
     char *to = view.start + offset;
     if (svm_fill_is_aligned(to, pattern_size, size))
         return retype(svm_fill(queue, to, pattern, pattern_size, size, count, events, event), event,

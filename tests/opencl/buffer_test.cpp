@@ -301,6 +301,53 @@ TEST_P(BufferOver, ErrorsAreThoseOfTheSpecification)
     EXPECT_EQ(Buffer(part, 0, 64).result, CL_INVALID_MEM_OBJECT);
 }
 
+TEST_P(BufferOver, NothingIsCopiedOrFilledButTheEventIsDone)
+{
+    Memory memory = make(GetParam(), 4096);
+    Buffer from(memory.get(), 2048), to(static_cast<char *>(memory.get()) + 2048, 2048);
+    cl_command_queue queue = cl().in_order;
+    const uint32_t pattern = 1;
+    cl_event copied = nullptr, filled = nullptr;
+    ASSERT_EQ(clEnqueueCopyBuffer(queue, from, to, 0, 0, 0, 0, nullptr, &copied), CL_SUCCESS);
+    ASSERT_EQ(clEnqueueFillBuffer(queue, to, &pattern, 4, 0, 0, 0, nullptr, &filled), CL_SUCCESS);
+    EXPECT_EQ(clWaitForEvents(1, &copied), CL_SUCCESS);
+    EXPECT_EQ(clWaitForEvents(1, &filled), CL_SUCCESS);
+    EXPECT_EQ(type_of(copied), static_cast<cl_command_type>(CL_COMMAND_COPY_BUFFER));
+    EXPECT_EQ(type_of(filled), static_cast<cl_command_type>(CL_COMMAND_FILL_BUFFER));
+    clReleaseEvent(copied);
+    clReleaseEvent(filled);
+}
+
+/* NEO gives the handle of an event that is gone to a new one. */
+TEST_P(BufferOver, EventsThatAreGoneLeaveTheirTypesToNobody)
+{
+    Memory memory = make(GetParam(), 4096), heap = make(Kind::Malloc, 4096);
+    Buffer buffer(memory.get(), 4096), plain(nullptr, 4096);
+    cl_command_queue queue = cl().in_order;
+    const size_t origin[3] = {0, 0, 0}, region[3] = {16, 4, 1};
+    cl_event read = nullptr;
+    ASSERT_EQ(clEnqueueReadBuffer(queue, buffer, CL_TRUE, 0, 64, heap.get(), 0, nullptr, &read),
+              CL_SUCCESS);
+    EXPECT_EQ(clRetainEvent(read), CL_SUCCESS);
+    EXPECT_EQ(clReleaseEvent(read), CL_SUCCESS);
+    EXPECT_EQ(type_of(read), static_cast<cl_command_type>(CL_COMMAND_READ_BUFFER));
+    EXPECT_EQ(clReleaseEvent(read), CL_SUCCESS);
+    for (int i = 0; i < 16; i++)
+        ASSERT_EQ(clEnqueueReadBufferRect(queue, buffer, CL_TRUE, origin, origin, region, 64, 0, 64,
+                                          0, heap.get(), 0, nullptr, nullptr),
+                  CL_SUCCESS);
+    std::vector<cl_event> events(64);
+    for (cl_event &event : events)
+        ASSERT_EQ(
+            clEnqueueWriteBuffer(queue, plain, CL_FALSE, 0, 64, heap.get(), 0, nullptr, &event),
+            CL_SUCCESS);
+    for (cl_event event : events) {
+        EXPECT_EQ(type_of(event), static_cast<cl_command_type>(CL_COMMAND_WRITE_BUFFER));
+        EXPECT_EQ(clReleaseEvent(event), CL_SUCCESS);
+    }
+    EXPECT_EQ(clFinish(queue), CL_SUCCESS);
+}
+
 /* NEO may know the heap by a window: a buffer over malloced memory must still be over that. */
 TEST_F(OnSvm, BuffersOverMallocedMemoryHoldIt)
 {
@@ -311,6 +358,7 @@ TEST_F(OnSvm, BuffersOverMallocedMemoryHoldIt)
     ASSERT_EQ(increment.pointer(0, first.get()), CL_SUCCESS); /* opens a window over the heap */
     for (uint32_t i = 0; i < count; i++)
         words[i] = i;
+    EXPECT_EQ(Buffer(words, size_t{1} << 45).result, CL_INVALID_BUFFER_SIZE);
     Buffer buffer(words, count * 4);
     ASSERT_EQ(buffer.result, CL_SUCCESS);
     cl_mem handle = buffer;
