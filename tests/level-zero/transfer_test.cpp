@@ -471,3 +471,66 @@ TEST_F(OnSvm, ThreadsAllocateRunAndFree)
     for (auto &thread : threads)
         thread.join();
 }
+
+namespace
+{
+ze_command_queue_handle_t make_queue(uint32_t ordinal)
+{
+    ze_command_queue_desc_t desc{};
+    desc.stype = ZE_STRUCTURE_TYPE_COMMAND_QUEUE_DESC;
+    desc.ordinal = ordinal;
+    ze_command_queue_handle_t queue = nullptr;
+    EXPECT_EQ(zeCommandQueueCreate(ze().context, ze().device, &desc, &queue), ZE_RESULT_SUCCESS);
+    return queue;
+}
+
+ze_command_list_handle_t make_list(uint32_t ordinal)
+{
+    ze_command_list_desc_t desc{};
+    desc.stype = ZE_STRUCTURE_TYPE_COMMAND_LIST_DESC;
+    desc.commandQueueGroupOrdinal = ordinal;
+    ze_command_list_handle_t list = nullptr;
+    EXPECT_EQ(zeCommandListCreate(ze().context, ze().device, &desc, &list), ZE_RESULT_SUCCESS);
+    return list;
+}
+
+void submit(ze_command_queue_handle_t queue, ze_command_list_handle_t list)
+{
+    ASSERT_EQ(zeCommandListClose(list), ZE_RESULT_SUCCESS);
+    ASSERT_EQ(zeCommandQueueExecuteCommandLists(queue, 1, &list, nullptr), ZE_RESULT_SUCCESS);
+}
+} // namespace
+
+/* A submission must not wait for one that is there already, which may wait for it: not even if it
+ * needs page tables for memory that is new. */
+TEST_F(OnSvm, AQueueThatWaitsDoesNotHoldUpTheOneItWaitsFor)
+{
+    constexpr size_t kSize = 4 << 20;
+    Memory heap = make(Kind::Malloc, kSize), target = make(Kind::Malloc, kSize);
+    memset(heap.get(), 0x3c, kSize);
+    memset(target.get(), 0, kSize);
+    Event go, filled, copied;
+    ze_command_queue_handle_t first = make_queue(0), second = make_queue(1);
+    ze_command_list_handle_t waits = make_list(0), releases = make_list(1);
+    ASSERT_EQ(zeCommandListAppendMemoryCopy(waits, target.get(), heap.get(), kSize, copied.handle(),
+                                            1, filled.list()),
+              ZE_RESULT_SUCCESS);
+    submit(first, waits);
+    void *device = nullptr;
+    ASSERT_EQ(alloc_device(kSize, &device), ZE_RESULT_SUCCESS);
+    ASSERT_EQ(zeCommandListAppendMemoryCopy(releases, device, heap.get(), kSize, filled.handle(), 1,
+                                            go.list()),
+              ZE_RESULT_SUCCESS);
+    submit(second, releases);
+    EXPECT_EQ(zeEventQueryStatus(copied.handle()), ZE_RESULT_NOT_READY);
+    EXPECT_EQ(zeEventHostSignal(go.handle()), ZE_RESULT_SUCCESS);
+    EXPECT_EQ(zeEventHostSynchronize(copied.handle(), UINT64_MAX), ZE_RESULT_SUCCESS);
+    EXPECT_EQ(memcmp(heap.get(), target.get(), kSize), 0);
+    EXPECT_EQ(zeCommandQueueSynchronize(first, UINT64_MAX), ZE_RESULT_SUCCESS);
+    EXPECT_EQ(zeCommandQueueSynchronize(second, UINT64_MAX), ZE_RESULT_SUCCESS);
+    zeMemFree(ze().context, device);
+    zeCommandListDestroy(waits);
+    zeCommandListDestroy(releases);
+    zeCommandQueueDestroy(first);
+    zeCommandQueueDestroy(second);
+}
