@@ -9,8 +9,8 @@
  * A submission to such an address space goes through four stations:
  *
  * 1. prepare: under svm->mutex, what is bound is made valid;
- * 2. lock: among the other reservation objects of the submission, that of the
- *    address space is locked and room for its fences is made;
+ * 2. lock: among the other reservation objects of the submission, svm->fences
+ *    is locked and room for its fences is made;
  * 3. commit: under notifier_lock, if nothing is dirty, the fences are added.
  *    A notifier either came before, then the submission gets -EAGAIN and its
  *    request is queued empty; or it comes after and waits for the fences;
@@ -26,6 +26,7 @@
 #include <linux/sched/mm.h>
 
 #include "gem/i915_gem_context.h"
+#include "gem/i915_gem_internal.h"
 #include "i915_drv.h"
 #include "i915_file_private.h"
 #include "i915_gem_ww.h"
@@ -128,7 +129,12 @@ static struct i915_svm *svm_create(struct i915_address_space *vm)
 	svm->pfns = kvmalloc_array(I915_SVM_BLOCK_PAGES, sizeof(*svm->pfns),
 				   GFP_KERNEL_ACCOUNT);
 	svm->account = i915_svm_account_create(vm->i915->svm_account);
-	if (!svm->pfns || !svm->account) {
+	svm->fences = i915_gem_object_create_internal(vm->i915, PAGE_SIZE);
+	if (IS_ERR(svm->fences))
+		svm->fences = NULL;
+	if (!svm->pfns || !svm->account || !svm->fences) {
+		if (svm->fences)
+			i915_gem_object_put(svm->fences);
 		if (svm->account)
 			i915_svm_account_put(svm->account);
 		kvfree(svm->pfns);
@@ -162,6 +168,7 @@ static void svm_free(struct i915_svm *svm)
 	i915_svm_stretches_free(&svm->held);
 	kvfree(svm->pfns);
 	i915_svm_account_put(svm->account);
+	i915_gem_object_put(svm->fences);
 	kfree(svm);
 }
 
@@ -435,11 +442,11 @@ int i915_svm_exec_lock(struct i915_svm *svm, struct i915_gem_ww_ctx *ww,
 	if (!svm)
 		return 0;
 
-	err = i915_vm_lock_objects(svm->vm, ww);
+	err = i915_gem_object_lock(svm->fences, ww);
 	if (err)
 		return err;
 
-	return dma_resv_reserve_fences(&svm->vm->_resv, num_fences);
+	return dma_resv_reserve_fences(svm->fences->base.resv, num_fences);
 }
 
 /**
@@ -464,7 +471,7 @@ int i915_svm_exec_commit(struct i915_address_space *vm, struct i915_svm *svm,
 	read_lock(&svm->notifier_lock);
 	if (list_empty(&svm->dirty)) {
 		for (i = 0; i < count && rqs[i]; i++)
-			dma_resv_add_fence(&vm->_resv, &rqs[i]->fence,
+			dma_resv_add_fence(svm->fences->base.resv, &rqs[i]->fence,
 					   DMA_RESV_USAGE_BOOKKEEP);
 	} else {
 		err = -EAGAIN;

@@ -9,9 +9,8 @@
  *
  *  1. marks the blocks dirty under notifier_lock: from here on no submission
  *     passes i915_svm_exec_commit() until they have been validated again;
- *  2. waits for what was submitted before. Fences are in the reservation
- *     object of the address space. The wait needs no memory and no lock that
- *     the invalidating thread may hold;
+ *  2. waits for what was submitted before, whose fences svm->fences holds. The
+ *     wait needs no memory and no lock that the invalidating thread may hold;
  *  3. sends the pages to scratch, flushes TLBs and unmaps them for dma.
  *
  * All waiting is in stop_gpu(), so that suspending contexts can replace it.
@@ -51,7 +50,7 @@ MODULE_PARM_DESC(svm_wait_ms,
  */
 bool i915_svm_idle(struct i915_svm *svm)
 {
-	return dma_resv_test_signaled(&svm->vm->_resv,
+	return dma_resv_test_signaled(svm->fences->base.resv,
 				      DMA_RESV_USAGE_BOOKKEEP);
 }
 
@@ -67,7 +66,7 @@ int i915_svm_wait_idle(struct i915_svm *svm)
 
 	lockdep_assert_held(&svm->mutex);
 
-	ret = dma_resv_wait_timeout(&svm->vm->_resv, DMA_RESV_USAGE_BOOKKEEP,
+	ret = dma_resv_wait_timeout(svm->fences->base.resv, DMA_RESV_USAGE_BOOKKEEP,
 				    true, msecs_to_jiffies(svm_wait_ms));
 	if (ret < 0)
 		return ret;
@@ -101,7 +100,7 @@ static void for_each_unfinished(struct i915_svm *svm,
 	struct dma_resv_iter cursor;
 	struct dma_fence *fence;
 
-	dma_resv_iter_begin(&cursor, &svm->vm->_resv, DMA_RESV_USAGE_BOOKKEEP);
+	dma_resv_iter_begin(&cursor, svm->fences->base.resv, DMA_RESV_USAGE_BOOKKEEP);
 	dma_resv_for_each_fence_unlocked(&cursor, fence) {
 		struct intel_context *ce;
 
@@ -155,7 +154,7 @@ void i915_svm_ban_work(struct work_struct *work)
 
 	for_each_unfinished(svm, cancel);
 
-	if (dma_resv_wait_timeout(&svm->vm->_resv, DMA_RESV_USAGE_BOOKKEEP, false,
+	if (dma_resv_wait_timeout(svm->fences->base.resv, DMA_RESV_USAGE_BOOKKEEP, false,
 				  msecs_to_jiffies(CANCEL_MS)) <= 0)
 		for_each_unfinished(svm, kill);
 }
@@ -174,7 +173,7 @@ static u64 stop_gpu(struct i915_svm *svm)
 		return 0;
 
 	start = ktime_get();
-	ret = dma_resv_wait_timeout(&svm->vm->_resv, DMA_RESV_USAGE_BOOKKEEP,
+	ret = dma_resv_wait_timeout(svm->fences->base.resv, DMA_RESV_USAGE_BOOKKEEP,
 				    false, msecs_to_jiffies(svm_wait_ms));
 	ns = ktime_to_ns(ktime_sub(ktime_get(), start));
 	i915_svm_count(svm, WAITS, 1);

@@ -196,6 +196,12 @@ struct i915_svm_stretches {
  */
 struct i915_svm {
 	struct i915_address_space *vm;
+	/**
+	 * @fences: an object for its reservation alone, which holds the requests
+	 * of the address space. Not in that of the page tables: to allocate one
+	 * would wait for all of them.
+	 */
+	struct drm_i915_gem_object *fences;
 	/** @mm: whose memory is bound; only grabbed, it may exit before us */
 	struct mm_struct *mm;
 	char comm[TASK_COMM_LEN]; /* of who enabled it, for messages */
