@@ -53,6 +53,13 @@ struct Region {
         }
         memcpy(p, shadow.data(), kRegion);
     }
+
+    /* The place is anybody's then: another thread may map something there at once. */
+    void unmap()
+    {
+        munmap(p, kRegion);
+        p = nullptr;
+    }
 };
 
 class Worker
@@ -72,7 +79,10 @@ class Worker
             Region &r = regions_[rng_() % kRegions];
             switch (rng_() % 16) {
             case 0:
-                munmap(r.p, kRegion);
+                r.unmap();
+                r.map(rng_);
+                break;
+            case 11: /* over what is there, in one step */
                 r.map(rng_);
                 break;
             case 1:
