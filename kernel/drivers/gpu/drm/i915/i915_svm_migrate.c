@@ -130,7 +130,7 @@ void i915_svm_migrate_fini(struct i915_svm_devmem *dm)
 
 static void step_args(struct step *step, struct vm_area_struct *vma,
 		      unsigned long start, unsigned long end,
-		      enum migrate_vma_direction flags, struct page *fault_page)
+		      unsigned long flags, struct page *fault_page)
 {
 	GEM_BUG_ON(end - start > (u64)step->max << PAGE_SHIFT);
 
@@ -736,7 +736,8 @@ static int migrate_stretch(struct migration *m, struct vm_area_struct *vma,
 	}
 
 	step_args(step, vma, start, end, m->how->to_device ?
-		  MIGRATE_VMA_SELECT_SYSTEM : MIGRATE_VMA_SELECT_DEVICE_PRIVATE,
+		  MIGRATE_VMA_SELECT_SYSTEM | MIGRATE_VMA_SELECT_COMPOUND :
+		  MIGRATE_VMA_SELECT_DEVICE_PRIVATE,
 		  NULL);
 	if (migrate_vma_setup(&step->args)) {
 		release_spares(step);
