@@ -36,8 +36,45 @@
 /* A kernel copy of 2 MiB that takes this long hangs. */
 #define COPY_TIMEOUT	(10 * HZ)
 
-/* How long the engine stays awake after a copy. */
+/*
+ * How long the engine stays awake after a copy: migration comes in bursts, and
+ * to park the engine is a submission of its own, in the way of the next copy.
+ */
 #define REST_DELAY	msecs_to_jiffies(10)
+
+static struct intel_engine_cs *copy_engine(struct i915_svm_devmem *dm)
+{
+	struct intel_context *ce = to_gt(dm->i915)->migrate.context;
+
+	return ce ? ce->engine : NULL;
+}
+
+/* What is queued holds the engine, once. */
+static void copy_linger(struct i915_svm_devmem *dm)
+{
+	intel_engine_pm_get(copy_engine(dm));
+	if (mod_delayed_work(dm->i915->unordered_wq, &dm->rest, REST_DELAY))
+		intel_engine_pm_put(copy_engine(dm));
+}
+
+static void copy_lingered(struct work_struct *work)
+{
+	struct i915_svm_devmem *dm =
+		container_of(work, struct i915_svm_devmem, rest.work);
+
+	intel_engine_pm_put(copy_engine(dm));
+}
+
+void i915_svm_copy_init(struct i915_svm_devmem *dm)
+{
+	INIT_DELAYED_WORK(&dm->rest, copy_lingered);
+}
+
+void i915_svm_copy_fini(struct i915_svm_devmem *dm)
+{
+	if (cancel_delayed_work_sync(&dm->rest))
+		intel_engine_pm_put(copy_engine(dm));
+}
 
 static enum dma_data_direction direction(const struct i915_svm_copy *copy)
 {
@@ -130,7 +167,7 @@ static int blit(struct i915_svm_copy *copy)
 		return err;
 	map_dev(copy);
 
-	intel_engine_pm_get(ce->engine);
+	copy_linger(copy->dm);
 	if (copy->to_device)
 		err = intel_context_migrate_copy(ce, NULL,
 						 copy->sys_sg, sys_pat, false,
@@ -141,8 +178,6 @@ static int blit(struct i915_svm_copy *copy)
 						 copy->dev_sg, dev_pat, true,
 						 copy->sys_sg, sys_pat, false,
 						 &copy->rq);
-	/* Migration comes in bursts: let the engine wait for the next a moment. */
-	intel_engine_pm_put_delay(ce->engine, REST_DELAY);
 
 	/* With an error there may still be a part under way: finish waits for it. */
 	if (!copy->rq)
@@ -250,13 +285,6 @@ int i915_svm_copy_finish(struct i915_svm_copy *copy)
 	}
 
 	return cpu_copy(copy);
-}
-
-static struct intel_engine_cs *copy_engine(struct i915_svm_devmem *dm)
-{
-	struct intel_context *ce = to_gt(dm->i915)->migrate.context;
-
-	return ce ? ce->engine : NULL;
 }
 
 /**

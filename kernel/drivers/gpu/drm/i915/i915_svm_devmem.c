@@ -405,6 +405,7 @@ static struct i915_svm_devmem *devmem_create(struct drm_i915_private *i915)
 	dm->pagemap.nr_range = 1;
 	dm->pagemap.ops = &pagemap_ops;
 	dm->pagemap.owner = i915;
+	i915_svm_copy_init(dm);
 
 	ret = memremap_pages(&dm->pagemap, dev_to_node(i915->drm.dev));
 	if (IS_ERR(ret))
@@ -488,6 +489,7 @@ void i915_svm_devmem_fini(struct drm_i915_private *i915)
 
 	flush_work(&dm->reap);
 	memunmap_pages(&dm->pagemap); /* waits for CPU touches that are under way */
+	i915_svm_copy_fini(dm);
 	i915_svm_migrate_fini(dm);
 	release_mem_region(dm->res->start, resource_size(dm->res));
 	i915->svm_devmem = NULL;

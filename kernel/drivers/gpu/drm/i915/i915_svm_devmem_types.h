@@ -87,6 +87,9 @@ struct i915_svm_devmem {
 	/** @step: of CPU touches and eviction, when not in use; by xchg() */
 	struct step *step;
 
+	/** @rest: holds the copy engine awake for a while, when pending */
+	struct delayed_work rest;
+
 	atomic64_t stats[I915_SVM_DEV_STAT_COUNT];
 };
 
@@ -126,6 +129,8 @@ struct i915_svm_copy {
 void i915_svm_copy_start(struct i915_svm_copy *copy,
 			 enum i915_svm_copy_mode mode);
 int i915_svm_copy_finish(struct i915_svm_copy *copy);
+void i915_svm_copy_init(struct i915_svm_devmem *dm);
+void i915_svm_copy_fini(struct i915_svm_devmem *dm);
 void i915_svm_copy_wake(struct i915_svm_devmem *dm);
 void i915_svm_copy_rest(struct i915_svm_devmem *dm);
 
