@@ -118,6 +118,21 @@ void i915_svm_device_fini(struct drm_i915_private *i915)
 		i915_svm_account_put(fetch_and_zero(&i915->svm_account));
 }
 
+/* Also of what svm_create() has half made. */
+static void svm_free(struct i915_svm *svm)
+{
+	mmdrop(svm->mm);
+	xa_destroy(&svm->chunks);
+	mutex_destroy(&svm->mutex);
+	i915_svm_stretches_free(&svm->held);
+	kvfree(svm->pfns);
+	if (svm->account)
+		i915_svm_account_put(svm->account);
+	if (svm->fences)
+		i915_gem_object_put(svm->fences);
+	kfree(svm);
+}
+
 static struct i915_svm *svm_create(struct i915_address_space *vm)
 {
 	struct i915_svm *svm;
@@ -132,44 +147,27 @@ static struct i915_svm *svm_create(struct i915_address_space *vm)
 	svm->fences = i915_gem_object_create_internal(vm->i915, PAGE_SIZE);
 	if (IS_ERR(svm->fences))
 		svm->fences = NULL;
+	svm->mm = current->mm;
+	mmgrab(svm->mm);
+	xa_init(&svm->chunks);
+	init_locks(svm);
 	if (!svm->pfns || !svm->account || !svm->fences) {
-		if (svm->fences)
-			i915_gem_object_put(svm->fences);
-		if (svm->account)
-			i915_svm_account_put(svm->account);
-		kvfree(svm->pfns);
-		kfree(svm);
+		svm_free(svm);
 		return NULL;
 	}
 
 	svm->vm = vm;
-	svm->mm = current->mm;
-	mmgrab(svm->mm);
 	get_task_comm(svm->comm, current);
-	init_locks(svm);
 	INIT_LIST_HEAD(&svm->dirty);
 	INIT_LIST_HEAD(&svm->incomplete);
 	INIT_WORK(&svm->ban_work, i915_svm_ban_work);
 	i915_svm_fault_init(svm);
-	xa_init(&svm->chunks);
 	svm->ranges = RB_ROOT_CACHED;
 	svm->advice = RB_ROOT_CACHED;
 	svm->granule = SZ_2M;
 	svm->populate_limit = DEFAULT_POPULATE_LIMIT;
 	svm->mm_seq = 1;
 	return svm;
-}
-
-static void svm_free(struct i915_svm *svm)
-{
-	mmdrop(svm->mm);
-	xa_destroy(&svm->chunks);
-	mutex_destroy(&svm->mutex);
-	i915_svm_stretches_free(&svm->held);
-	kvfree(svm->pfns);
-	i915_svm_account_put(svm->account);
-	i915_gem_object_put(svm->fences);
-	kfree(svm);
 }
 
 /**
@@ -446,7 +444,7 @@ int i915_svm_exec_lock(struct i915_svm *svm, struct i915_gem_ww_ctx *ww,
 	if (err)
 		return err;
 
-	return dma_resv_reserve_fences(svm->fences->base.resv, num_fences);
+	return dma_resv_reserve_fences(i915_svm_resv(svm), num_fences);
 }
 
 /**
@@ -471,7 +469,7 @@ int i915_svm_exec_commit(struct i915_address_space *vm, struct i915_svm *svm,
 	read_lock(&svm->notifier_lock);
 	if (list_empty(&svm->dirty)) {
 		for (i = 0; i < count && rqs[i]; i++)
-			dma_resv_add_fence(svm->fences->base.resv, &rqs[i]->fence,
+			dma_resv_add_fence(i915_svm_resv(svm), &rqs[i]->fence,
 					   DMA_RESV_USAGE_BOOKKEEP);
 	} else {
 		err = -EAGAIN;

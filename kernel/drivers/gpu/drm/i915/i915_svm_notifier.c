@@ -50,7 +50,7 @@ MODULE_PARM_DESC(svm_wait_ms,
  */
 bool i915_svm_idle(struct i915_svm *svm)
 {
-	return dma_resv_test_signaled(svm->fences->base.resv,
+	return dma_resv_test_signaled(i915_svm_resv(svm),
 				      DMA_RESV_USAGE_BOOKKEEP);
 }
 
@@ -66,7 +66,7 @@ int i915_svm_wait_idle(struct i915_svm *svm)
 
 	lockdep_assert_held(&svm->mutex);
 
-	ret = dma_resv_wait_timeout(svm->fences->base.resv, DMA_RESV_USAGE_BOOKKEEP,
+	ret = dma_resv_wait_timeout(i915_svm_resv(svm), DMA_RESV_USAGE_BOOKKEEP,
 				    true, msecs_to_jiffies(svm_wait_ms));
 	if (ret < 0)
 		return ret;
@@ -100,7 +100,7 @@ static void for_each_unfinished(struct i915_svm *svm,
 	struct dma_resv_iter cursor;
 	struct dma_fence *fence;
 
-	dma_resv_iter_begin(&cursor, svm->fences->base.resv, DMA_RESV_USAGE_BOOKKEEP);
+	dma_resv_iter_begin(&cursor, i915_svm_resv(svm), DMA_RESV_USAGE_BOOKKEEP);
 	dma_resv_for_each_fence_unlocked(&cursor, fence) {
 		struct intel_context *ce;
 
@@ -154,7 +154,7 @@ void i915_svm_ban_work(struct work_struct *work)
 
 	for_each_unfinished(svm, cancel);
 
-	if (dma_resv_wait_timeout(svm->fences->base.resv, DMA_RESV_USAGE_BOOKKEEP, false,
+	if (dma_resv_wait_timeout(i915_svm_resv(svm), DMA_RESV_USAGE_BOOKKEEP, false,
 				  msecs_to_jiffies(CANCEL_MS)) <= 0)
 		for_each_unfinished(svm, kill);
 }
@@ -173,7 +173,7 @@ static u64 stop_gpu(struct i915_svm *svm)
 		return 0;
 
 	start = ktime_get();
-	ret = dma_resv_wait_timeout(svm->fences->base.resv, DMA_RESV_USAGE_BOOKKEEP,
+	ret = dma_resv_wait_timeout(i915_svm_resv(svm), DMA_RESV_USAGE_BOOKKEEP,
 				    false, msecs_to_jiffies(svm_wait_ms));
 	ns = ktime_to_ns(ktime_sub(ktime_get(), start));
 	i915_svm_count(svm, WAITS, 1);

@@ -284,6 +284,12 @@ static inline struct i915_svm *i915_svm_of(struct i915_address_space *vm)
 	return smp_load_acquire(&vm->svm); /* its contents with it */
 }
 
+/* Of the requests of the address space. */
+static inline struct dma_resv *i915_svm_resv(struct i915_svm *svm)
+{
+	return svm->fences->base.resv;
+}
+
 /* i915_svm.c */
 struct i915_svm *i915_svm_get(struct i915_address_space *vm);
 int i915_svm_enable(struct i915_address_space *vm, u64 value);
