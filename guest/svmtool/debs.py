@@ -78,7 +78,7 @@ def _only_modules(s, tree, obj, loaded):
 def kernel_packages(listing=None):
     """
     The whole kernel with Debian's configuration: hours on a small machine. With the modules of
-    one machine only, as lsmod prints them there, some ten minutes.
+    one machine only, as lsmod prints them there, about one.
     """
     loaded = _read_lsmod(listing) if listing else ""  # before anything that takes long
     hostpkgs.ensure("kernel", "deb")

@@ -104,7 +104,7 @@ void mapping_explain_refusal(const void *pointer)
 {
     static atomic_flag said = ATOMIC_FLAG_INIT;
     struct mapping mapping;
-    if (!mapping_find((uintptr_t)pointer, &mapping) || mapping.writable)
+    if (!mapping_find((uintptr_t)pointer, &mapping) || !mapping.readable || mapping.writable)
         return;
     if (!atomic_flag_test_and_set(&said))
         fprintf(stderr,

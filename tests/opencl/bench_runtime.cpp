@@ -93,25 +93,21 @@ void bench_touch(cl_kernel kernel)
     auto *bytes = static_cast<unsigned char *>(alloc(context, device, nullptr, size, 0, &result));
     check(result, "clSharedMemAllocINTEL");
     memset(bytes, 1, size);
-    std::vector<double> times;
-    for (int i = 0; i < ROUNDS; i++) {
-        check(migrate(queue, bytes, size, 0, 0, nullptr, nullptr), "clEnqueueMigrateMemINTEL");
-        run(kernel, bytes);
-        times.push_back(
-            microseconds([&] { (void)*static_cast<volatile unsigned char *>(bytes + size / 2); }));
-    }
-    report("CPU touch of one page, 64 MiB on the device", times);
-
-    times.clear();
-    for (int i = 0; i < ROUNDS; i++) {
-        check(migrate(queue, bytes, size, 0, 0, nullptr, nullptr), "clEnqueueMigrateMemINTEL");
-        run(kernel, bytes);
-        times.push_back(microseconds([&] {
-            for (size_t at = 0; at < size; at += 4 * KiB)
-                (void)*static_cast<volatile unsigned char *>(bytes + at);
-        }));
-    }
-    report("CPU read of all of it", times);
+    const auto touches = [&](const char *name, const std::function<void()> &touch) {
+        std::vector<double> times;
+        for (int i = 0; i < ROUNDS; i++) {
+            check(migrate(queue, bytes, size, 0, 0, nullptr, nullptr), "clEnqueueMigrateMemINTEL");
+            run(kernel, bytes);
+            times.push_back(microseconds(touch));
+        }
+        report(name, times);
+    };
+    touches("CPU touch of one page, 64 MiB on the device",
+            [&] { (void)*static_cast<volatile unsigned char *>(bytes + size / 2); });
+    touches("CPU read of all of it", [&] {
+        for (size_t at = 0; at < size; at += 4 * KiB)
+            (void)*static_cast<volatile unsigned char *>(bytes + at);
+    });
     drop(context, bytes);
 }
 
