@@ -1,44 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* Pages in device memory: prefetch both ways, CPU touch, and what mm does to them. */
 #include "gpu.h"
+#include "mirrored.h"
+#include "pattern.h"
+#include "surroundings.h"
 
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 namespace svm
 {
 
-class Devmem : public testing::TestWithParam<uint64_t>
+class Devmem : public MirroredDevmem, public testing::WithParamInterface<uint64_t>
 {
   protected:
-    void SetUp() override
-    {
-        if (!(capabilities() & I915_SVM_CAP_DEVMEM))
-            GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
-        ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
-    }
-
-    static void fill(Memory &m, uint32_t seed)
-    {
-        for (size_t i = 0; i < m.size() / 4; i++)
-            m.dwords()[i] = seed + uint32_t(i);
-    }
-
-    static size_t wrong(const Memory &m, uint32_t seed)
-    {
-        size_t n = 0;
-        for (size_t i = 0; i < m.size() / 4; i++)
-            n += m.dwords()[i] != seed + uint32_t(i);
-        return n;
-    }
-
     /* Everything of it to the device, and nothing but that. */
     void toDevice(const Memory &m)
     {
@@ -54,8 +38,6 @@ class Devmem : public testing::TestWithParam<uint64_t>
         EXPECT_EQ(gpu.query(m.data(), m.size(), &q), 0);
         return q.bytes_local;
     }
-
-    Gpu gpu;
 };
 
 TEST_F(Devmem, PrefetchMovesExactly)
@@ -73,6 +55,31 @@ TEST_F(Devmem, PrefetchMovesExactly)
     EXPECT_EQ(p.moved, m.size());
     EXPECT_EQ(localBytes(m), 0u);
     EXPECT_EQ(wrong(m, 1), 0u);
+}
+
+/* Whether a page is young or active is its owner's, not that of whom the device page had before. */
+TEST_F(Devmem, PagesForgetTheirFormerOwner)
+{
+    drm_i915_gem_vm_prefetch p;
+    {
+        Memory old(64 * kPage);
+        memset(old.data(), 1, old.size());
+        std::vector<char> copy(old.size());
+        /* The kernel's own access is what makes a page young, and then active. */
+        for (int i = 0; i < 3; i++) {
+            iovec to = {copy.data(), copy.size()}, from = {old.data(), old.size()};
+            ASSERT_EQ(process_vm_readv(getpid(), &to, 1, &from, 1, 0), ssize_t(copy.size()));
+        }
+        ASSERT_GT(pagesYoung(old.data(), old.size()), 0u);
+        ASSERT_EQ(gpu.prefetch(old.data(), old.size(), I915_SVM_REGION_LOCAL, &p), 0);
+        ASSERT_EQ(p.moved, old.size());
+    }
+    Memory m(64 * kPage);
+    memset(m.data(), 2, m.size());
+    ASSERT_EQ(gpu.prefetch(m.data(), m.size(), I915_SVM_REGION_LOCAL, &p), 0);
+    ASSERT_EQ(p.moved, m.size());
+    ASSERT_EQ(m.data()[0], 2);
+    EXPECT_EQ(pagesYoung(m.data(), m.size()), 0u);
 }
 
 TEST_F(Devmem, LargeLeafForWholeBlocks)

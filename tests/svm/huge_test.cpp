@@ -2,6 +2,7 @@
 /* Huge pages on their way to device memory and back: they move whole, or not, or page by page. */
 #include "gpu.h"
 #include "mirrored.h"
+#include "pattern.h"
 #include "surroundings.h"
 
 #include <atomic>
@@ -43,45 +44,19 @@ uint64_t splits()
     return readNamed("/proc/vmstat", "thp_split_page");
 }
 
-uint32_t patternAt(uint32_t seed, size_t i)
-{
-    return seed * 2654435761u + uint32_t(i);
-}
-
-size_t wrong(const Memory &m, uint32_t seed)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < m.size() / 4; i++)
-        n += m.dwords()[i] != patternAt(seed, i);
-    return n;
-}
-
 } // namespace
 
-class Huge : public Mirrored
+class Huge : public MirroredDevmem
 {
   protected:
-    void SetUp() override
-    {
-        Mirrored::SetUp();
-        if (!(capabilities() & I915_SVM_CAP_DEVMEM))
-            GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
-    }
-
     /* Written in huge pages, all of it. */
-    static void fill(Memory &m, uint32_t seed)
+    static void fillHuge(const Memory &m, uint32_t seed)
     {
         const uint64_t before = readNamed("/proc/vmstat", "thp_fault_alloc");
         ASSERT_EQ(madvise(m.data(), m.size(), MADV_HUGEPAGE), 0);
-        rewrite(m, seed);
+        fill(m, seed);
         ASSERT_GE(readNamed("/proc/vmstat", "thp_fault_alloc"), before + m.size() / kHuge)
             << "the kernel had no huge pages";
-    }
-
-    static void rewrite(Memory &m, uint32_t seed)
-    {
-        for (size_t i = 0; i < m.size() / 4; i++)
-            m.dwords()[i] = patternAt(seed, i);
     }
 
     drm_i915_gem_vm_prefetch move(const Memory &m, uint32_t region)
@@ -95,7 +70,7 @@ class Huge : public Mirrored
 TEST_F(Huge, MovesWithoutASplit)
 {
     Memory m(kSize, kHuge);
-    fill(m, 1);
+    fillHuge(m, 1);
     const uint64_t before = splits();
     EXPECT_EQ(move(m, I915_SVM_REGION_LOCAL).moved, kSize);
     EXPECT_EQ(splits(), before);
@@ -109,20 +84,20 @@ TEST_F(Huge, MovesWithoutASplit)
 TEST_F(Huge, MovesWhenOnlyReadable)
 {
     Memory m(kSize, kHuge);
-    fill(m, 2);
+    fillHuge(m, 2);
     ASSERT_EQ(mprotect(m.data(), kSize, PROT_READ), 0);
     EXPECT_EQ(move(m, I915_SVM_REGION_LOCAL).moved, kSize);
     EXPECT_EQ(wrong(m, 2), 0u);
     EXPECT_EQ(move(m, I915_SVM_REGION_LOCAL).moved, kSize);
     ASSERT_EQ(mprotect(m.data(), kSize, PROT_READ | PROT_WRITE), 0);
-    rewrite(m, 3);
+    fill(m, 3);
     EXPECT_EQ(wrong(m, 3), 0u);
 }
 
 TEST_F(Huge, PinnedStaysAndMovesLater)
 {
     Memory m(kHuge, kHuge);
-    fill(m, 4);
+    fillHuge(m, 4);
     int ends[2];
     ASSERT_EQ(pipe(ends), 0);
     iovec io = {m.data() + 5 * kPage, kPage};
@@ -141,7 +116,7 @@ TEST_F(Huge, PinnedStaysAndMovesLater)
 TEST_F(Huge, LockedMovesAndIsLockedAgain)
 {
     Memory m(kHuge, kHuge);
-    fill(m, 5);
+    fillHuge(m, 5);
     ASSERT_EQ(mlock(m.data(), kHuge), 0);
     const drm_i915_gem_vm_prefetch p = move(m, I915_SVM_REGION_LOCAL);
     EXPECT_EQ(p.moved + p.failed_busy, kHuge);
@@ -154,7 +129,7 @@ TEST_F(Huge, ForkBeforeAndAfterTheMove)
 {
     for (const bool before : {true, false}) {
         Memory m(kSize, kHuge);
-        fill(m, 6);
+        fillHuge(m, 6);
         int go[2];
         ASSERT_EQ(pipe(go), 0);
         if (!before) {
@@ -165,7 +140,7 @@ TEST_F(Huge, ForkBeforeAndAfterTheMove)
         if (!child) {
             char c;
             bool ok = read(go[0], &c, 1) == 1 && wrong(m, 6) == 0;
-            rewrite(m, 8);
+            fill(m, 8);
             _exit(ok && wrong(m, 8) == 0 ? 0 : 1);
         }
         if (before) {
@@ -190,7 +165,7 @@ TEST_F(Huge, PartsAreDroppedWhileItMoves)
 {
     for (unsigned round = 0; round < 12; round++) {
         Memory m(kSize, kHuge);
-        fill(m, 100 + round);
+        fillHuge(m, 100 + round);
         std::vector<char> dropped(kSize / kPage);
         std::atomic<bool> stop{false};
         std::thread mover([&] {
@@ -221,7 +196,7 @@ TEST_F(Huge, ThreadsMoveOneRangeAgainstEachOther)
 {
     for (unsigned round = 0; round < 8; round++) {
         Memory m(kSize, kHuge);
-        fill(m, 200 + round);
+        fillHuge(m, 200 + round);
         std::vector<std::thread> threads;
         for (unsigned t = 0; t < 2; t++)
             threads.emplace_back([&, t] {
@@ -260,7 +235,7 @@ TEST_F(Huge, TheChargeGoesAlongAndComesBack)
             drm_i915_gem_vm_prefetch p = {};
             char c = 1;
             if (own.enable(I915_SVM_VM_MIRROR) == 0) {
-                fill(m, 9);
+                fillHuge(m, 9);
                 if (own.prefetch(m.data(), kSize, I915_SVM_REGION_LOCAL, &p) == 0)
                     c = p.moved == kSize ? 0 : 2;
             }

@@ -22,6 +22,18 @@ class Mirrored : public testing::Test
     Gpu gpu;
 };
 
+/* One that has memory of its own, to which pages move. */
+class MirroredDevmem : public Mirrored
+{
+  protected:
+    void SetUp() override
+    {
+        if (!(capabilities() & I915_SVM_CAP_DEVMEM))
+            GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
+        Mirrored::SetUp();
+    }
+};
+
 } // namespace svm
 
 #endif

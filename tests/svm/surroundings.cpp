@@ -93,6 +93,25 @@ size_t pagesMerged(const void *at, size_t length)
     return n;
 }
 
+size_t pagesYoung(const void *at, size_t length)
+{
+    /* Linux, Documentation/admin-guide/mm/pagemap.rst: bits of /proc/kpageflags. */
+    constexpr uint64_t kReferenced = 1 << 2, kActive = 1 << 6;
+    const int fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+    size_t n = 0;
+    for (const uint64_t e : pagemap(at, length)) {
+        uint64_t flags = 0;
+        if (!(e & kPresent))
+            continue;
+        if (pread(fd, &flags, sizeof(flags), off_t((e & kFrame) * sizeof(flags))) !=
+            ssize_t(sizeof(flags)))
+            throw std::runtime_error("cannot read /proc/kpageflags");
+        n += (flags & (kReferenced | kActive)) != 0;
+    }
+    close(fd);
+    return n;
+}
+
 void writeFile(const std::string &path, const std::string &text)
 {
     std::ofstream f(path);

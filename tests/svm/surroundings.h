@@ -24,6 +24,8 @@ void needHugePages(unsigned count);
 size_t pagesPresent(const void *at, size_t length);
 /* Those of them that share their frame with another page of the range, as KSM has it. */
 size_t pagesMerged(const void *at, size_t length);
+/* Those of them that reclaim takes for used of late: referenced, or on the active list. */
+size_t pagesYoung(const void *at, size_t length);
 
 void writeFile(const std::string &path, const std::string &text);
 uint64_t readNumber(const std::string &path);

@@ -82,11 +82,21 @@ static void extent_die(struct i915_svm_extent *extent)
 	queue_work(system_unbound_wq, &dm->reap);
 }
 
+/*
+ * What folio_migrate_flags() brings and the core does not take away when it
+ * frees a device page. The next owner's would be young or active before its
+ * time, and MADV_SOFT_OFFLINE fail for a page that just moved to the active list.
+ */
+#define STALE_FLAGS (BIT(PG_referenced) | BIT(PG_active) | BIT(PG_unevictable) | \
+		     BIT(PG_workingset) | BIT(PG_dirty) | BIT(PG_swapbacked))
+
 static void page_free(struct page *page)
 {
 	struct i915_svm_extent *extent = i915_svm_page_extent(page);
 	struct i915_svm_devmem *dm = extent->dm;
 	unsigned long flags;
+
+	page->flags &= ~STALE_FLAGS;
 
 	spin_lock_irqsave(&dm->lock, flags);
 	__clear_bit(page_to_pfn(page) - extent->first_pfn, extent->pages);
