@@ -165,7 +165,8 @@ struct i915_svm_pending {
 	DECLARE_BITMAP(heads, I915_SVM_BLOCK_PAGES);
 	/* found read-only, but nobody else's */
 	DECLARE_BITMAP(own, I915_SVM_BLOCK_PAGES);
-	dma_addr_t dma[I915_SVM_BLOCK_PAGES];
+	/* their device addresses; becomes the block's, if that has none */
+	dma_addr_t *dma;
 	unsigned long seq; /* of the chunk's notifier */
 	bool faulted; /* a mapping is there, but faulting failed */
 	enum i915_svm_leaf leaf; /* as what it was entered */

@@ -554,9 +554,12 @@ static void enter(struct i915_svm *svm, struct i915_svm_block *block,
 
 	if (!bitmap_empty(p->mapped, I915_SVM_BLOCK_PAGES)) {
 		fresh = bitmap_empty(block->valid, I915_SVM_BLOCK_PAGES);
-		for_each_set_bitrange(first, end, p->mapped, I915_SVM_BLOCK_PAGES)
-			memcpy(block->dma + first, p->dma + first,
-			       (end - first) * sizeof(*block->dma));
+		if (!block->dma)
+			swap(block->dma, p->dma);
+		else
+			for_each_set_bitrange(first, end, p->mapped, I915_SVM_BLOCK_PAGES)
+				memcpy(block->dma + first, p->dma + first,
+				       (end - first) * sizeof(*block->dma));
 		bitmap_or(block->valid, block->valid, p->mapped, I915_SVM_BLOCK_PAGES);
 		bitmap_or(block->heads, block->heads, p->heads, I915_SVM_BLOCK_PAGES);
 		bitmap_or(block->local, block->local, p->local, I915_SVM_BLOCK_PAGES);
@@ -613,6 +616,13 @@ static int try_block(struct i915_svm *svm, struct i915_svm_block *block,
 	unsigned int pages;
 	int err;
 
+	if (!p->dma) {
+		p->dma = kvmalloc_array(I915_SVM_BLOCK_PAGES, sizeof(*p->dma),
+					GFP_KERNEL_ACCOUNT);
+		if (!p->dma)
+			return -ENOMEM;
+	}
+
 	p->seq = mmu_interval_read_begin(&chunk->notifier);
 
 	read_lock(&svm->notifier_lock);
@@ -627,12 +637,6 @@ static int try_block(struct i915_svm *svm, struct i915_svm_block *block,
 		return err;
 
 	err = collect_objects(svm, block, p);
-	if (!err && !block->dma) {
-		block->dma = kvcalloc(I915_SVM_BLOCK_PAGES, sizeof(*block->dma),
-				      GFP_KERNEL_ACCOUNT);
-		if (!block->dma)
-			err = -ENOMEM;
-	}
 	if (!err)
 		err = i915_svm_pt_alloc(svm, block, p->mapped, becomes_huge(svm, p));
 	if (!err)
@@ -673,21 +677,17 @@ static int count_try(struct i915_svm *svm, struct i915_svm_block *block)
 	return bitmap_empty(block->object, I915_SVM_BLOCK_PAGES) ? -EAGAIN : -ENOSPC;
 }
 
-static int validate_block(struct i915_svm *svm, struct i915_svm_block *block)
+static int validate_block(struct i915_svm *svm, struct i915_svm_block *block,
+			  struct i915_svm_pending *p)
 {
 	unsigned long timeout = jiffies + msecs_to_jiffies(VALIDATE_TIMEOUT_MS);
 	struct i915_svm_chunk *chunk =
 		xa_load(&svm->chunks, block->start >> I915_SVM_CHUNK_SHIFT);
-	struct i915_svm_pending *p;
 	int err;
 
 	err = count_try(svm, block);
 	if (err)
 		return err;
-
-	p = kvmalloc(sizeof(*p), GFP_KERNEL);
-	if (!p)
-		return -ENOMEM;
 
 	/*
 	 * Once per submission: where more is advised than there is local memory,
@@ -707,7 +707,6 @@ static int validate_block(struct i915_svm *svm, struct i915_svm_block *block)
 	if (err == -EBUSY)
 		err = -EAGAIN;
 
-	kvfree(p);
 	return err;
 }
 
@@ -736,6 +735,30 @@ static struct i915_svm_block *first_dirty(struct i915_svm *svm)
 	return block;
 }
 
+static int validate_dirty(struct i915_svm *svm)
+{
+	struct i915_svm_block *block = first_dirty(svm);
+	struct i915_svm_pending *p;
+	int err = 0;
+
+	if (!block)
+		return 0;
+
+	p = kmalloc(sizeof(*p), GFP_KERNEL);
+	if (!p)
+		return -ENOMEM;
+
+	for (p->dma = NULL; !err && block; block = first_dirty(svm)) {
+		err = fatal_signal_pending(current) ? -EINTR :
+			validate_block(svm, block, p);
+		cond_resched();
+	}
+
+	kvfree(p->dma);
+	kfree(p);
+	return err;
+}
+
 /**
  * i915_svm_validate - make everything that is bound valid
  * @svm: the address space, of the calling process
@@ -746,9 +769,8 @@ static struct i915_svm_block *first_dirty(struct i915_svm *svm)
  */
 int i915_svm_validate(struct i915_svm *svm)
 {
-	struct i915_svm_block *block;
 	unsigned long mm_seq;
-	int err = 0;
+	int err;
 
 	lockdep_assert_held(&svm->mutex);
 
@@ -758,12 +780,7 @@ int i915_svm_validate(struct i915_svm *svm)
 	if (!i915_svm_mm_unchanged(svm->mm, svm->mm_seq) || svm->retry_incomplete)
 		requeue_incomplete(svm);
 
-	while (!err && (block = first_dirty(svm))) {
-		err = fatal_signal_pending(current) ? -EINTR :
-			validate_block(svm, block);
-		cond_resched();
-	}
-
+	err = validate_dirty(svm);
 	if (!err && !svm->mirror)
 		svm->mm_seq = mm_seq;
 
