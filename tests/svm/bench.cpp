@@ -55,6 +55,15 @@ void report(const char *what, double ratio, const char *relation, double goal)
            met ? "met" : "missed");
 }
 
+/* A figure of what did not happen is worth nothing. */
+void expect(bool ok, const char *what)
+{
+    if (ok)
+        return;
+    fprintf(stderr, "svm-bench: failed: %s\n", what);
+    exit(1);
+}
+
 drm_i915_gem_exec_object2 pinned(uint32_t handle, const void *at)
 {
     drm_i915_gem_exec_object2 o = {};
@@ -76,30 +85,46 @@ struct Written : Memory {
     }
 };
 
-/* A context's first submission sets it up, which belongs to neither way. */
+/*
+ * A context's first submission sets it up, and a batch is bound by the first that lists it: which
+ * belongs to neither way.
+ */
+drm_i915_gem_exec_object2 ready(Gpu &gpu, const Batch &batch)
+{
+    const drm_i915_gem_exec_object2 loaded = gpu.load(batch);
+    const drm_i915_gem_exec_object2 empty = gpu.load(Batch());
+    gpu.execute({loaded, empty});
+    gpu.idle(empty.handle);
+    return loaded;
+}
+
 double bindToFirstUse(Pages pages)
 {
     Gpu gpu;
     gpu.enable(I915_SVM_VM_ENABLE);
     Written m(pages);
-    gpu.run(Batch());
-    return seconds([&] {
+    const drm_i915_gem_exec_object2 use = ready(gpu, Batch().storeDword(m.data(), 2));
+    const double t = seconds([&] {
         gpu.bind(m.data(), kSize);
-        gpu.run(Batch().storeDword(m.data(), 1));
+        gpu.execute({use});
+        gpu.idle(use.handle);
     });
+    expect(m.dwords()[0] == 2, "the store to bound memory");
+    return t;
 }
 
 double userptrToFirstUse(Pages pages)
 {
     Gpu gpu;
     Written m(pages);
-    gpu.run(Batch());
-    return seconds([&] {
-        uint32_t work;
+    const drm_i915_gem_exec_object2 use = ready(gpu, Batch().storeDword(m.data(), 2));
+    const double t = seconds([&] {
         const uint32_t u = gpu.userptr(m.data(), kSize);
-        gpu.trySubmit(Batch().storeDword(m.data(), 1), &work, Ring::kRender, {pinned(u, m.data())});
-        gpu.wait(work);
+        gpu.execute({pinned(u, m.data()), use});
+        gpu.idle(use.handle);
     });
+    expect(m.dwords()[0] == 2, "the store to userptr memory");
+    return t;
 }
 
 void benchBind(Pages pages, const char *what)
@@ -122,19 +147,22 @@ struct Bound {
             vas[i].type = I915_GEM_VM_BIND_SVM_BUFFER;
         }
         gpu.bindArray(vas);
-        gpu.run(Batch());
+        empty = ready(gpu, Batch());
     }
 
     double submissions()
     {
         return seconds([&] {
-            for (int i = 0; i < 20; i++)
-                gpu.run(Batch());
+            for (int i = 0; i < 20; i++) {
+                gpu.execute({empty});
+                gpu.idle(empty.handle);
+            }
         });
     }
 
     Gpu gpu;
     Memory memory;
+    drm_i915_gem_exec_object2 empty = {};
 };
 
 double submitRatio()
@@ -157,6 +185,9 @@ struct RawBlit {
         gpu.run(Batch());
         for (size_t o = 0; o < kSize; o += 4 * kHuge)
             copy.copyPages(b.data() + o, a.data() + o, 4 * kHuge / kPage);
+        for (size_t o = 0; o < kSize; o += kHuge)
+            pieces.push_back(
+                gpu.load(Batch().copyPages(b.data() + o, a.data() + o, kHuge / kPage)));
     }
 
     double run()
@@ -164,9 +195,21 @@ struct RawBlit {
         return seconds([&] { gpu.run(copy, Ring::kCopy); });
     }
 
+    /* Each after the other's end, as a CPU that touches one page after the other needs them. */
+    double inPieces()
+    {
+        return seconds([&] {
+            for (const drm_i915_gem_exec_object2 &piece : pieces) {
+                gpu.execute({piece}, Ring::kCopy);
+                gpu.idle(piece.handle);
+            }
+        });
+    }
+
     Gpu gpu;
     Memory a, b;
     Batch copy;
+    std::vector<drm_i915_gem_exec_object2> pieces;
 };
 
 struct Migration {
@@ -246,13 +289,13 @@ void benchMigration(Pages pages)
     std::unique_ptr<Migration> migration; /* new in each round: what comes back are small pages */
     TestHmm hmm;
     printf("memory that was written in pages of %s:\n", pages == kHugePages ? "2 MiB" : "4 KiB");
-    std::vector<std::function<double()>> what = {[&] { return blitThere.run(); },
-                                                 [&] { return blitBack.run(); },
-                                                 [&] {
-                                                     migration = std::make_unique<Migration>(pages);
-                                                     return migration->there();
-                                                 },
-                                                 [&] { return migration->back(); }};
+    std::vector<std::function<double()>> what = {
+        [&] { return blitThere.run(); }, [&] { return blitBack.run(); },
+        [&] {
+            migration = std::make_unique<Migration>(pages);
+            return migration->there();
+        },
+        [&] { return migration->back(); }, [&] { return blitBack.inPieces(); }};
     if (hmm.fd >= 0) {
         what.push_back([&] { return hmm.toDevice(pages); });
         what.push_back([&] { return hmm.run(kHmmRead); });
@@ -261,13 +304,30 @@ void benchMigration(Pages pages)
     const std::vector<double> t = best(what);
     report("prefetch of 64 MiB, of the blitter's speed", t[0] / t[2], ">=", 0.9);
     report("fault-back of 64 MiB, of the blitter's speed", t[1] / t[3], ">=", 0.9);
+    printf("%-58s %6.2f  (a fault-back that costs nothing else)\n",
+           "  the blitter in 32 pieces waited for, of its speed", t[1] / t[4]);
     if (hmm.fd < 0) {
         printf("no test_hmm in this kernel to compare with\n");
         return;
     }
     /* To the device it also reads everything back, which is taken off. */
-    report("prefetch of 64 MiB, of test_hmm's speed", (t[4] - t[5]) / t[2], ">=", 3);
-    report("fault-back of 64 MiB, of test_hmm's speed", t[6] / t[3], ">=", 1);
+    report("prefetch of 64 MiB, of test_hmm's speed", (t[5] - t[6]) / t[2], ">=", 3);
+    report("fault-back of 64 MiB, of test_hmm's speed", t[7] / t[3], ">=", 1);
+}
+
+/*
+ * khugepaged would work beside what is measured. And test_hmm of 6.12 cannot have it: when its
+ * collapse of pages that have just moved comes to nothing, the mirror has forgotten them, and
+ * finds the device page itself, which it reads like RAM.
+ */
+void stopKhugepaged()
+{
+    FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs", "w");
+    if (!f)
+        return;
+    fputs("4000000000", f);
+    if (fclose(f))
+        perror("khugepaged");
 }
 
 } // namespace
@@ -278,6 +338,7 @@ int main()
         fprintf(stderr, "no SVM here\n");
         return 77;
     }
+    stopKhugepaged();
     benchBind(kHugePages, "bind of 64 MiB (2 MiB pages) to first use, of userptr's");
     benchBind(kSmallPages, "bind of 64 MiB (4 KiB pages) to first use, of userptr's");
     report("submission with 10,000 bound ranges, of that with 1", submitRatio(), "<=", 1.05);

@@ -284,36 +284,44 @@ void *Gpu::map(uint32_t handle, size_t size)
     return p;
 }
 
-int Gpu::trySubmit(const Batch &batch, uint32_t *handle, Ring ring,
-                   const std::vector<drm_i915_gem_exec_object2> &more)
+drm_i915_gem_exec_object2 Gpu::load(const Batch &batch)
 {
     const std::vector<uint32_t> dw = batch.finish();
     if (dw.size() * 4 > kBatchSize)
         throw std::length_error("batch too long");
 
-    const uint32_t bo = createBo(kBatchSize);
-    void *mapping = map(bo, kBatchSize);
+    drm_i915_gem_exec_object2 object = {};
+    object.handle = createBo(kBatchSize);
+    void *mapping = map(object.handle, kBatchSize);
     memcpy(mapping, dw.data(), dw.size() * 4);
     munmap(mapping, kBatchSize);
 
-    std::vector<drm_i915_gem_exec_object2> list = more;
-    drm_i915_gem_exec_object2 object = {};
-    object.handle = bo;
     object.offset = address(window_ + next_);
     object.flags = EXEC_OBJECT_PINNED | EXEC_OBJECT_SUPPORTS_48B_ADDRESS;
-    list.push_back(object);
     next_ = (next_ + kBatchSize) % kWindowSize;
+    return object;
+}
 
+int Gpu::execute(std::vector<drm_i915_gem_exec_object2> list, Ring ring)
+{
     drm_i915_gem_execbuffer2 eb = {};
     eb.buffers_ptr = address(list.data());
     eb.buffer_count = uint32_t(list.size());
     eb.flags = (ring == Ring::kCopy ? I915_EXEC_BLT : I915_EXEC_RENDER) | I915_EXEC_NO_RELOC;
     eb.rsvd1 = ctx_;
-    const int err = call(fd_, DRM_IOCTL_I915_GEM_EXECBUFFER2, &eb);
+    return call(fd_, DRM_IOCTL_I915_GEM_EXECBUFFER2, &eb);
+}
+
+int Gpu::trySubmit(const Batch &batch, uint32_t *handle, Ring ring,
+                   const std::vector<drm_i915_gem_exec_object2> &more)
+{
+    std::vector<drm_i915_gem_exec_object2> list = more;
+    list.push_back(load(batch));
+    const int err = execute(list, ring);
     if (err) {
-        close(bo);
+        close(list.back().handle);
     } else {
-        *handle = bo;
+        *handle = list.back().handle;
     }
     return err;
 }
@@ -337,7 +345,7 @@ bool Gpu::busy(uint32_t handle)
     return b.busy != 0;
 }
 
-bool Gpu::wait(uint32_t handle, int64_t ns)
+bool Gpu::idle(uint32_t handle, int64_t ns)
 {
     drm_i915_gem_wait w = {};
     w.bo_handle = handle;
@@ -347,6 +355,13 @@ bool Gpu::wait(uint32_t handle, int64_t ns)
         return false;
     if (err)
         throw failure("GEM_WAIT");
+    return true;
+}
+
+bool Gpu::wait(uint32_t handle, int64_t ns)
+{
+    if (!idle(handle, ns))
+        return false;
     close(handle);
     return true;
 }

@@ -76,6 +76,13 @@ class Gpu
     uint32_t userptr(void *at, size_t length);
     int bindObject(const void *at, size_t length, uint32_t handle, uint64_t offset);
 
+    /* A pinned object with the commands, to be listed or executed, many times; the caller's. */
+    drm_i915_gem_exec_object2 load(const Batch &batch);
+    /* Execute the last object of the list: 0 or an error number. */
+    int execute(std::vector<drm_i915_gem_exec_object2> list, Ring ring = Ring::kRender);
+    /* True when all work with the object finished in time. */
+    bool idle(uint32_t handle, int64_t ns = 20'000'000'000);
+
     /* Submit; the handle stands for the work. trySubmit gives 0 or an error number. */
     int trySubmit(const Batch &batch, uint32_t *handle, Ring ring = Ring::kRender,
                   const std::vector<drm_i915_gem_exec_object2> &more = {});
