@@ -215,7 +215,7 @@ static void unmap_run(struct i915_svm *svm, struct i915_svm_block *block,
 		      unsigned int first, unsigned int end)
 {
 	if (!test_bit(first, block->local) && !test_bit(first, block->object))
-		dma_unmap_page_attrs(svm->vm->dma, block->dma[first],
+		dma_unmap_page_attrs(svm->vm->dma, i915_svm_block_dma(block, first),
 				     (size_t)(end - first) << PAGE_SHIFT,
 				     DMA_BIDIRECTIONAL, I915_SVM_DMA_ATTRS);
 }

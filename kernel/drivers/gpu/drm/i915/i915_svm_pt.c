@@ -346,7 +346,7 @@ void i915_svm_pt_set_leaf(struct i915_svm *svm, struct i915_svm_block *block,
 		WRITE_ONCE(*pde, table_entry(pt) | GEN8_PDE_IPS_64K);
 		break;
 	case I915_SVM_LEAF_2M:
-		WRITE_ONCE(*pde, block->dma[0] | GEN8_PDE_PS_2M |
+		WRITE_ONCE(*pde, i915_svm_block_dma(block, 0) | GEN8_PDE_PS_2M |
 			   entry_bits(svm, test_bit(0, block->local)));
 		break;
 	}

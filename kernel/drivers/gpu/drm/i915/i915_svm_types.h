@@ -47,10 +47,21 @@ struct seq_file;
 
 /*
  * A page may be mapped several times at once: shared memory, several VMs,
- * pages not yet parted after a fork. Nothing is ever synced or bounced.
+ * pages not yet parted after a fork. Nothing is ever synced, so memory that
+ * would be bounced is refused.
  */
 #define I915_SVM_DMA_ATTRS	(DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_NO_KERNEL_MAPPING | \
 				 DMA_ATTR_NO_WARN)
+
+/*
+ * A bounce buffer is a copy: sharing memory through one would silently not
+ * work. Without an IOMMU the device address of a page is its own.
+ */
+static inline bool i915_svm_bounced(struct device *dev, struct page *page,
+				    dma_addr_t addr)
+{
+	return !device_iommu_mapped(dev) && addr != page_to_phys(page);
+}
 
 /* A chunk is what one interval notifier watches. */
 #define I915_SVM_CHUNK_SHIFT	26
@@ -107,9 +118,20 @@ struct i915_svm_block {
 	 * dma mapping; written under svm->mutex and notifier_lock
 	 */
 	DECLARE_BITMAP(object, I915_SVM_BLOCK_PAGES);
-	/** @dma: device address of each valid page; notifier_lock */
+	/**
+	 * @dma: device address of each valid page; @dma_2m: of the first, of one
+	 * 2M entry in a block that never was anything else; notifier_lock
+	 */
 	dma_addr_t *dma;
+	dma_addr_t dma_2m;
 };
+
+/* Device address of a valid page, in a 2M entry of the first. */
+static inline dma_addr_t i915_svm_block_dma(const struct i915_svm_block *block,
+					    unsigned int page)
+{
+	return block->dma ? block->dma[page] : block->dma_2m;
+}
 
 /*
  * struct i915_svm_chunk - 64 MiB of CPU addresses watched by one notifier
@@ -156,8 +178,9 @@ struct i915_svm_advice {
 
 /* What validation collects for one block before it is entered. */
 struct i915_svm_pending {
-	/* CPU pages to look at */
+	/* CPU pages to look at; of these: what svm->pfns tells about */
 	DECLARE_BITMAP(todo, I915_SVM_BLOCK_PAGES);
+	DECLARE_BITMAP(seen, I915_SVM_BLOCK_PAGES);
 	/* found; of these: in device memory, of objects, first of a dma mapping */
 	DECLARE_BITMAP(mapped, I915_SVM_BLOCK_PAGES);
 	DECLARE_BITMAP(local, I915_SVM_BLOCK_PAGES);
@@ -167,6 +190,7 @@ struct i915_svm_pending {
 	DECLARE_BITMAP(own, I915_SVM_BLOCK_PAGES);
 	/* their device addresses; becomes the block's, if that has none */
 	dma_addr_t *dma;
+	bool huge; /* they are all pages, and one 2M entry: only dma[0] is filled in */
 	unsigned long seq; /* of the chunk's notifier */
 	bool faulted; /* a mapping is there, but faulting failed */
 	enum i915_svm_leaf leaf; /* as what it was entered */

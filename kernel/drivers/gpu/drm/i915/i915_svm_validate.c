@@ -57,7 +57,7 @@ bool i915_svm_vma_usable(const struct vm_area_struct *vma)
 }
 
 static int walk(struct i915_svm *svm, struct mmu_interval_notifier *notifier,
-		const struct i915_svm_pending *p, u64 start, u64 end,
+		struct i915_svm_pending *p, u64 start, u64 end,
 		unsigned long flags)
 {
 	struct hmm_range range = {
@@ -70,6 +70,7 @@ static int walk(struct i915_svm *svm, struct mmu_interval_notifier *notifier,
 		.dev_private_owner = svm->vm->i915,
 	};
 
+	bitmap_set(p->seen, i915_svm_page(start), (end - start) >> PAGE_SHIFT);
 	return hmm_range_fault(&range);
 }
 
@@ -315,7 +316,7 @@ static int fault_block(struct i915_svm *svm, struct i915_svm_block *block,
 	unsigned int first, end;
 	int err = 0;
 
-	memset(svm->pfns, 0, I915_SVM_BLOCK_PAGES * sizeof(*svm->pfns));
+	bitmap_zero(p->seen, I915_SVM_BLOCK_PAGES);
 	bitmap_zero(p->own, I915_SVM_BLOCK_PAGES);
 	p->faulted = false;
 
@@ -334,7 +335,7 @@ static int fault_block(struct i915_svm *svm, struct i915_svm_block *block,
 
 	bitmap_zero(p->mapped, I915_SVM_BLOCK_PAGES);
 	bitmap_zero(p->local, I915_SVM_BLOCK_PAGES);
-	for_each_set_bitrange(first, end, p->todo, I915_SVM_BLOCK_PAGES)
+	for_each_set_bitrange(first, end, p->seen, I915_SVM_BLOCK_PAGES)
 		take_mapped(svm, p, first, end);
 
 	return 0;
@@ -370,15 +371,6 @@ static void unmap_pending(struct i915_svm *svm, struct i915_svm_pending *p)
 					     DMA_BIDIRECTIONAL, I915_SVM_DMA_ATTRS);
 }
 
-/*
- * A bounce buffer is a copy: sharing memory through one would silently not
- * work. Without an IOMMU the device address of a page is its own.
- */
-static bool bounced(struct device *dev, struct page *page, dma_addr_t addr)
-{
-	return !device_iommu_mapped(dev) && addr != page_to_phys(page);
-}
-
 static int map_pending(struct i915_svm *svm, struct i915_svm_pending *p)
 {
 	struct device *dev = svm->vm->dma;
@@ -386,6 +378,7 @@ static int map_pending(struct i915_svm *svm, struct i915_svm_pending *p)
 
 	bitmap_zero(p->heads, I915_SVM_BLOCK_PAGES);
 	bitmap_zero(p->object, I915_SVM_BLOCK_PAGES);
+	p->huge = false;
 
 	for (page = find_first_bit(p->mapped, I915_SVM_BLOCK_PAGES);
 	     page < I915_SVM_BLOCK_PAGES;
@@ -405,8 +398,13 @@ static int map_pending(struct i915_svm *svm, struct i915_svm_pending *p)
 
 		p->dma[page] = addr;
 		__set_bit(page, p->heads);
-		if (!test_bit(page, p->local) && bounced(dev, first, addr))
+		if (!test_bit(page, p->local) && i915_svm_bounced(dev, first, addr))
 			goto err;
+
+		p->huge = n == I915_SVM_BLOCK_PAGES && IS_ALIGNED(addr, SZ_2M) &&
+			HAS_PAGE_SIZES(svm->vm->i915, I915_GTT_PAGE_SIZE_2M);
+		if (p->huge)
+			break;
 
 		for (i = 1; i < n; i++)
 			p->dma[page + i] = addr + (dma_addr_t)i * PAGE_SIZE;
@@ -505,8 +503,9 @@ static enum i915_svm_leaf best_leaf(struct drm_i915_private *i915, const dma_add
 /* Will what was collected become one 2M entry? Then the block has nothing else. */
 static bool becomes_huge(struct i915_svm *svm, const struct i915_svm_pending *p)
 {
-	return bitmap_full(p->mapped, I915_SVM_BLOCK_PAGES) &&
-		best_leaf(svm->vm->i915, p->dma, p->heads, p->local) == I915_SVM_LEAF_2M;
+	return p->huge || (bitmap_full(p->mapped, I915_SVM_BLOCK_PAGES) &&
+			   best_leaf(svm->vm->i915, p->dma, p->heads, p->local) ==
+			   I915_SVM_LEAF_2M);
 }
 
 /*
@@ -535,6 +534,25 @@ static void mark_dirty(struct i915_svm *svm, const struct i915_svm_pending *p)
 	}
 }
 
+/* Keep the device addresses of what was collected. */
+static void take_addresses(struct i915_svm_block *block, struct i915_svm_pending *p)
+{
+	unsigned int first, end;
+
+	if (p->huge) {
+		if (block->dma)
+			block->dma[0] = p->dma[0];
+		else
+			block->dma_2m = p->dma[0];
+	} else if (!block->dma) {
+		swap(block->dma, p->dma);
+	} else {
+		for_each_set_bitrange(first, end, p->mapped, I915_SVM_BLOCK_PAGES)
+			memcpy(block->dma + first, p->dma + first,
+			       (end - first) * sizeof(*block->dma));
+	}
+}
+
 /*
  * Enter what was collected. Adding 4K entries is fine while the GPU runs: it
  * replaces scratch only. A block that was in use keeps its 4K entries until
@@ -545,7 +563,6 @@ static void enter(struct i915_svm *svm, struct i915_svm_block *block,
 {
 	DECLARE_BITMAP(system, I915_SVM_BLOCK_PAGES);
 	enum i915_svm_leaf leaf;
-	unsigned int first, end;
 	bool fresh;
 
 	lockdep_assert_held_write(&svm->notifier_lock);
@@ -554,12 +571,8 @@ static void enter(struct i915_svm *svm, struct i915_svm_block *block,
 
 	if (!bitmap_empty(p->mapped, I915_SVM_BLOCK_PAGES)) {
 		fresh = bitmap_empty(block->valid, I915_SVM_BLOCK_PAGES);
-		if (!block->dma)
-			swap(block->dma, p->dma);
-		else
-			for_each_set_bitrange(first, end, p->mapped, I915_SVM_BLOCK_PAGES)
-				memcpy(block->dma + first, p->dma + first,
-				       (end - first) * sizeof(*block->dma));
+		GEM_BUG_ON(p->huge && !fresh);
+		take_addresses(block, p);
 		bitmap_or(block->valid, block->valid, p->mapped, I915_SVM_BLOCK_PAGES);
 		bitmap_or(block->heads, block->heads, p->heads, I915_SVM_BLOCK_PAGES);
 		bitmap_or(block->local, block->local, p->local, I915_SVM_BLOCK_PAGES);
@@ -570,8 +583,10 @@ static void enter(struct i915_svm *svm, struct i915_svm_block *block,
 					  bitmap_weight(system, I915_SVM_BLOCK_PAGES), 0);
 
 		leaf = I915_SVM_LEAF_4K;
-		if (bitmap_full(block->valid, I915_SVM_BLOCK_PAGES) &&
-		    (fresh || i915_svm_idle(svm)))
+		if (p->huge)
+			leaf = I915_SVM_LEAF_2M;
+		else if (bitmap_full(block->valid, I915_SVM_BLOCK_PAGES) &&
+			 (fresh || i915_svm_idle(svm)))
 			leaf = best_leaf(svm->vm->i915, block->dma, block->heads, block->local);
 		if (leaf != I915_SVM_LEAF_2M)
 			i915_svm_pt_write(svm, block, p->mapped);
