@@ -42,6 +42,12 @@ struct i915_svm_account {
 	/* of the device; NULL in that itself */
 	struct i915_svm_account *device;
 
+	/* of the last CPU touch: where it stopped, how much it brought back, by which granule */
+	struct {
+		unsigned long next, size, granule;
+		unsigned long limit; /* of size */
+	} ahead;
+
 	/* now: mapped pages of system memory, device pages in use */
 	atomic64_t system_pages, device_pages;
 

@@ -4,8 +4,8 @@
  *
  * A batch pairs pages of system memory with device pages, some MiB of
  * them, all locked and unmapped by the caller, so that nobody but us reads or
- * writes them. The blitter copies them through the kernel's own migrate
- * context; i915_svm_copy_start() submits, i915_svm_copy_finish() waits, and
+ * writes them. The blitter copies them, through a context for whole 2 MiB or
+ * i915's own migrate context; i915_svm_copy_start() submits, i915_svm_copy_finish() waits, and
  * the caller keeps several batches in flight.
  *
  * The CPU copies through the BAR when it is asked to, when the blitter cannot
@@ -31,10 +31,18 @@
 #include "i915_drv.h"
 #include "i915_request.h"
 #include "i915_svm_devmem_types.h"
+#include "i915_svm_types.h"
 #include "intel_memory_region.h"
 
 /* A kernel copy of 2 MiB that takes this long hangs. */
 #define COPY_TIMEOUT	(10 * HZ)
+
+/*
+ * How long to look for the end of a copy before sleeping until an interrupt
+ * tells: somebody waits for the pages, with the next step collected already, and
+ * a step takes about as long. Whoever else wants the CPU gets it.
+ */
+#define SPIN_NS		(2 * NSEC_PER_MSEC)
 
 /*
  * How long the engine stays awake after a copy: migration comes in bursts, and
@@ -68,12 +76,14 @@ static void copy_lingered(struct work_struct *work)
 void i915_svm_copy_init(struct i915_svm_devmem *dm)
 {
 	INIT_DELAYED_WORK(&dm->rest, copy_lingered);
+	i915_svm_window_init(dm);
 }
 
 void i915_svm_copy_fini(struct i915_svm_devmem *dm)
 {
 	if (cancel_delayed_work_sync(&dm->rest))
 		intel_engine_pm_put(copy_engine(dm));
+	i915_svm_window_fini(dm);
 }
 
 static enum dma_data_direction direction(const struct i915_svm_copy *copy)
@@ -88,8 +98,9 @@ static void unmap_sys(struct i915_svm_copy *copy)
 	for (sg = copy->sys_sg; sg; sg = sg_next(sg)) {
 		if (!sg_dma_len(sg))
 			break;
-		dma_unmap_page(copy->dm->i915->drm.dev, sg_dma_address(sg),
-			       sg_dma_len(sg), direction(copy));
+		dma_unmap_page_attrs(copy->dm->i915->drm.dev, sg_dma_address(sg),
+				     sg_dma_len(sg), direction(copy),
+				     I915_SVM_DMA_ATTRS);
 		sg_dma_len(sg) = 0;
 	}
 }
@@ -106,6 +117,10 @@ static unsigned int run_length(struct page **pages, unsigned int i,
 	return n;
 }
 
+/*
+ * A validation that is about to find out that its pages have gone may still
+ * have them mapped, unused, when they are already somebody else's: ours.
+ */
 static int map_sys(struct i915_svm_copy *copy)
 {
 	struct device *dev = copy->dm->i915->drm.dev;
@@ -117,8 +132,8 @@ static int map_sys(struct i915_svm_copy *copy)
 		dma_addr_t addr;
 
 		n = run_length(copy->sys, i, copy->count);
-		addr = dma_map_page(dev, copy->sys[i], 0, n << PAGE_SHIFT,
-				    direction(copy));
+		addr = dma_map_page_attrs(dev, copy->sys[i], 0, n << PAGE_SHIFT,
+					  direction(copy), I915_SVM_DMA_ATTRS);
 		if (dma_mapping_error(dev, addr)) {
 			unmap_sys(copy);
 			return -ENOMEM;
@@ -126,6 +141,10 @@ static int map_sys(struct i915_svm_copy *copy)
 
 		sg_dma_address(sg) = addr;
 		sg_dma_len(sg) = n << PAGE_SHIFT;
+		if (i915_svm_bounced(dev, copy->sys[i], addr)) {
+			unmap_sys(copy);
+			return -EIO;
+		}
 		last = sg;
 		sg = sg_next(sg);
 	}
@@ -168,7 +187,10 @@ static int blit(struct i915_svm_copy *copy)
 	map_dev(copy);
 
 	copy_linger(copy->dm);
-	if (copy->to_device)
+	err = i915_svm_window_copy(copy);
+	if (err != -ENOSPC)
+		;
+	else if (copy->to_device)
 		err = intel_context_migrate_copy(ce, NULL,
 						 copy->sys_sg, sys_pat, false,
 						 copy->dev_sg, dev_pat, true,
@@ -228,11 +250,20 @@ static int cpu_copy(struct i915_svm_copy *copy)
 	return err;
 }
 
+static void spin(struct i915_request *rq)
+{
+	const u64 end = ktime_get_ns() + SPIN_NS;
+
+	while (!i915_request_completed(rq) && !need_resched() && ktime_get_ns() < end)
+		cpu_relax();
+}
+
 static int wait_blit(struct i915_svm_copy *copy)
 {
 	struct i915_request *rq = fetch_and_zero(&copy->rq);
 	int err;
 
+	spin(rq);
 	while (i915_request_wait(rq, 0, COPY_TIMEOUT) == -ETIME)
 		intel_gt_handle_error(rq->engine->gt, rq->engine->mask,
 				      I915_ERROR_CAPTURE,
@@ -240,6 +271,7 @@ static int wait_blit(struct i915_svm_copy *copy)
 
 	err = rq->fence.error;
 	i915_request_put(rq);
+	i915_svm_window_release(copy);
 	unmap_sys(copy);
 
 	return err;

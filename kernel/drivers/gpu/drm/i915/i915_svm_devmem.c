@@ -90,26 +90,48 @@ static void extent_die(struct i915_svm_extent *extent)
 #define STALE_FLAGS (BIT(PG_referenced) | BIT(PG_active) | BIT(PG_unevictable) | \
 		     BIT(PG_workingset) | BIT(PG_dirty) | BIT(PG_swapbacked))
 
-static void page_free(struct page *page)
+static void extent_free(struct i915_svm_extent *extent, struct page *pages,
+			unsigned int n)
 {
-	struct i915_svm_extent *extent = i915_svm_page_extent(page);
 	struct i915_svm_devmem *dm = extent->dm;
 	unsigned long flags;
+	unsigned int i;
 
-	page->flags &= ~STALE_FLAGS;
+	for (i = 0; i < n; i++)
+		pages[i].flags &= ~STALE_FLAGS;
 
 	spin_lock_irqsave(&dm->lock, flags);
-	__clear_bit(page_to_pfn(page) - extent->first_pfn, extent->pages);
-	i915_svm_account_resident(extent->account, 0, -1);
-	if (!--extent->used && !extent->held)
+	bitmap_clear(extent->pages, page_to_pfn(pages) - extent->first_pfn, n);
+	i915_svm_account_resident(extent->account, 0, -(s64)n);
+	extent->used -= n;
+	if (!extent->used && !extent->held)
 		extent_die(extent);
-	else if (!extent->closed && extent->used + 1 == I915_SVM_EXTENT_PAGES)
+	else if (!extent->closed && extent->used + n == I915_SVM_EXTENT_PAGES)
 		list_move_tail(&extent->link, &dm->partial);
 	spin_unlock_irqrestore(&dm->lock, flags);
 }
 
+static void pages_free(struct page *pages, unsigned int nr)
+{
+	unsigned int n;
+
+	for (; nr; pages += n, nr -= n) {
+		struct i915_svm_extent *extent = i915_svm_page_extent(pages);
+		const unsigned long offset = page_to_pfn(pages) - extent->first_pfn;
+
+		n = min_t(unsigned int, nr, I915_SVM_EXTENT_PAGES - offset);
+		extent_free(extent, pages, n);
+	}
+}
+
+static void page_free(struct page *page)
+{
+	pages_free(page, 1);
+}
+
 static const struct dev_pagemap_ops pagemap_ops = {
 	.page_free = page_free,
+	.pages_free = pages_free,
 	.migrate_to_ram = i915_svm_migrate_to_ram,
 };
 

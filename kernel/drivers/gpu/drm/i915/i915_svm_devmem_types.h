@@ -18,12 +18,22 @@
 #include "i915_svm_devmem.h"
 
 struct i915_request;
+struct intel_context;
 struct step;
 struct intel_memory_region;
 struct vm_fault;
 
 #define I915_SVM_EXTENT_SIZE	SZ_2M
 #define I915_SVM_EXTENT_PAGES	(I915_SVM_EXTENT_SIZE >> PAGE_SHIFT)
+
+/*
+ * What prefetch moves in one step: fewer and larger ones cost fewer
+ * submissions and notifications, but lock more pages at a time.
+ */
+#define I915_SVM_STEP_EXTENTS	8
+
+/* How many steps can be copied at once by i915_svm_window_copy(). */
+#define I915_SVM_WINDOWS	16
 
 enum i915_svm_dev_stat {
 	I915_SVM_DEV_TO_DEVICE,		/* pages moved */
@@ -87,6 +97,10 @@ struct i915_svm_devmem {
 	/** @step: of CPU touches and eviction, when not in use; by xchg() */
 	struct step *step;
 
+	/** @window: copies whole 2 MiB, NULL: cannot; @windows: parts of it in use */
+	struct intel_context *window;
+	DECLARE_BITMAP(windows, I915_SVM_WINDOWS);
+
 	/** @rest: holds the copy engine awake for a while, when pending */
 	struct delayed_work rest;
 
@@ -123,6 +137,10 @@ struct i915_svm_copy {
 	struct scatterlist *sys_sg, *dev_sg;
 	struct i915_request *rq;
 	ktime_t began;
+
+	/** @window: part of dm->window, if @windowed */
+	unsigned int window;
+	bool windowed;
 };
 
 /* i915_svm_copy.c */
@@ -133,6 +151,12 @@ void i915_svm_copy_init(struct i915_svm_devmem *dm);
 void i915_svm_copy_fini(struct i915_svm_devmem *dm);
 void i915_svm_copy_wake(struct i915_svm_devmem *dm);
 void i915_svm_copy_rest(struct i915_svm_devmem *dm);
+
+/* i915_svm_window.c */
+int i915_svm_window_copy(struct i915_svm_copy *copy);
+void i915_svm_window_release(struct i915_svm_copy *copy);
+void i915_svm_window_init(struct i915_svm_devmem *dm);
+void i915_svm_window_fini(struct i915_svm_devmem *dm);
 
 /* i915_svm_migrate.c */
 vm_fault_t i915_svm_migrate_to_ram(struct vm_fault *vmf);

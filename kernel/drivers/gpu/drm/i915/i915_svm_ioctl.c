@@ -123,6 +123,9 @@ static int get_svm_param(struct i915_address_space *vm, u64 param, u64 *value)
 	case I915_VM_PARAM | I915_GEM_VM_PARAM_SVM_COPY:
 		*value = svm->copy_mode;
 		return 0;
+	case I915_VM_PARAM | I915_GEM_VM_PARAM_SVM_READ_AHEAD:
+		*value = READ_ONCE(svm->account->ahead.limit);
+		return 0;
 	default:
 		return -EINVAL;
 	}
@@ -148,6 +151,11 @@ static int set_tunable(struct i915_svm *svm, u64 param, u64 value)
 		if (value > 1)
 			return -EINVAL;
 		svm->copy_mode = value;
+		return 0;
+	case I915_VM_PARAM | I915_GEM_VM_PARAM_SVM_READ_AHEAD:
+		if (value > I915_SVM_READ_AHEAD_MAX)
+			return -EINVAL;
+		WRITE_ONCE(svm->account->ahead.limit, value);
 		return 0;
 	default:
 		return -EINVAL;

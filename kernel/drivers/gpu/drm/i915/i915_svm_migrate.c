@@ -12,9 +12,10 @@
  *  - i915_svm_migrate_range(), asked for by prefetch: both ways, two steps in
  *    flight, so that one is copied while the next is collected;
  *  - i915_svm_migrate_to_ram(), when a CPU touches a device page: brings back
- *    the whole granule around it, at worst the one page. The process may be
- *    any that maps the page (a forked child, a debugger): nothing here looks
- *    at an address space of the GPU;
+ *    the whole granule around it, at worst the one page, and, when the granule
+ *    before it was what was touched last, more and more of what follows. The
+ *    process may be any that maps the page (a forked child, a debugger):
+ *    nothing here looks at an address space of the GPU;
  *  - i915_svm_migrate_extent(), when i915 needs the local memory for something
  *    else: by device page, without looking at CPU addresses at all.
  *
@@ -43,13 +44,10 @@
 #define LOCK_SLICE	SZ_64M
 /* Snapshots that change under us are taken again so often. */
 #define SNAPSHOT_TRIES	16
-/*
- * What prefetch moves in one step: fewer and larger ones cost fewer
- * submissions and notifications, but lock more pages at a time.
- */
-#define STEP_EXTENTS	4
-#define STEP_SIZE	(STEP_EXTENTS * I915_SVM_EXTENT_SIZE)
+#define STEP_SIZE	(I915_SVM_STEP_EXTENTS * I915_SVM_EXTENT_SIZE)
 #define STEP_PAGES	(STEP_SIZE >> PAGE_SHIFT)
+/* Each touch that follows the one before brings back this many times as much. */
+#define AHEAD_GROWTH	8
 /* An extent whose pages are locked by others is tried again so often. */
 #define EVICT_TRIES	16
 
@@ -59,10 +57,11 @@
 struct step {
 	struct migrate_vma args;
 	struct i915_svm_copy copy;
-	struct i915_svm_extent *spare[STEP_EXTENTS]; /* by 2 MiB of addresses */
+	struct i915_svm_extent *spare[I915_SVM_STEP_EXTENTS]; /* by 2 MiB of addresses */
 	unsigned int max;
 	bool open;	/* between setup and finalize */
 	bool failed;	/* neither blitter nor CPU could copy */
+	unsigned long asked; /* pages after so many come back only because they are near */
 	ktime_t began;	/* of the part that runs now */
 	u64 ns;		/* of the parts that ended */
 	unsigned long *src, *dst;
@@ -148,6 +147,7 @@ static void step_args(struct step *step, struct vm_area_struct *vma,
 	step->began = ktime_get();
 	step->ns = 0;
 	step->failed = false;
+	step->asked = ULONG_MAX;
 }
 
 static void step_pause(struct step *step)
@@ -185,6 +185,12 @@ static void drop_destinations(unsigned long *dst, unsigned long npages)
 		if (!page)
 			continue;
 		unlock_page(page);
+		if (dst[i] & MIGRATE_PFN_COMPOUND) {
+			__free_pages(page, HPAGE_PMD_ORDER);
+			memset(dst + i, 0, HPAGE_PMD_NR * sizeof(*dst));
+			i += HPAGE_PMD_NR - 1;
+			continue;
+		}
 		put_page(page);
 		dst[i] = 0;
 	}
@@ -276,7 +282,7 @@ static void release_spares(struct step *step)
 {
 	unsigned int i;
 
-	for (i = 0; i < STEP_EXTENTS; i++)
+	for (i = 0; i < I915_SVM_STEP_EXTENTS; i++)
 		if (step->spare[i])
 			i915_svm_extent_release(fetch_and_zero(&step->spare[i]));
 }
@@ -312,47 +318,65 @@ static unsigned long step_finish(struct step *step)
 	return moved;
 }
 
+#define GFP_EAGER	((GFP_HIGHUSER_MOVABLE | __GFP_NOWARN | __GFP_NORETRY) & \
+			 ~__GFP_DIRECT_RECLAIM)
+
 /*
  * Pages that follow each other, for the GPU's large entries and fewer pieces
  * to copy; never at the price of reclaim. Not zeroed: all of it is written.
  */
 static struct page *alloc_contiguous(struct vm_area_struct *vma, unsigned int order)
 {
-	const gfp_t gfp = (GFP_HIGHUSER_MOVABLE | __GFP_NOWARN | __GFP_NORETRY) &
-		~__GFP_DIRECT_RECLAIM;
-	struct page *page;
-
 	/* A policy of the mapping places each page for itself. */
 	if (vma && vma_policy(vma))
 		return NULL;
 
-	page = alloc_pages(gfp, order);
-	if (page)
-		split_page(page, order);
-	return page;
+	return alloc_pages(GFP_EAGER, order);
 }
 
-static struct page *alloc_single(struct vm_area_struct *vma, unsigned long addr)
+static struct page *alloc_single(struct vm_area_struct *vma, unsigned long addr,
+				 bool asked)
 {
-	const gfp_t gfp = GFP_HIGHUSER_MOVABLE | __GFP_NOWARN;
+	const gfp_t gfp = asked ? GFP_HIGHUSER_MOVABLE | __GFP_NOWARN : GFP_EAGER;
 
 	return vma ? alloc_page_vma(gfp, vma, addr) : alloc_page(gfp);
 }
 
-/* As many as possible of @n pages for @addr, at least one. Returns how many, 0 without memory. */
+/*
+ * As many as possible of @n pages for @addr, at least one; *whole tells that
+ * they are not split and may become a huge page. Returns how many, 0 without
+ * memory.
+ */
 static unsigned long alloc_system(struct vm_area_struct *vma, unsigned long addr,
-				  unsigned long n, struct page **first)
+				  unsigned long n, bool asked,
+				  struct page **first, bool *whole)
 {
 	enum i915_svm_leaf leaf;
 
 	for (leaf = leaf_of(addr >> PAGE_SHIFT, 0, n); leaf != I915_SVM_LEAF_4K; leaf--) {
-		*first = alloc_contiguous(vma, ilog2(i915_svm_leaf_pages(leaf)));
-		if (*first)
-			return i915_svm_leaf_pages(leaf);
+		const unsigned int order = ilog2(i915_svm_leaf_pages(leaf));
+
+		*first = alloc_contiguous(vma, order);
+		if (!*first)
+			continue;
+		/* Eviction has no mapping for a huge page. */
+		*whole = vma && order == HPAGE_PMD_ORDER;
+		if (!*whole)
+			split_page(*first, order);
+		return i915_svm_leaf_pages(leaf);
 	}
 
-	*first = alloc_single(vma, addr);
+	*whole = false;
+	*first = alloc_single(vma, addr, asked);
 	return *first ? 1 : 0;
+}
+
+/* What is only near what was touched, and kept in place, stays. */
+static bool comes_back(const struct step *step, unsigned long i)
+{
+	return source_moves(step->src[i]) &&
+		(i < step->asked ||
+		 !i915_svm_page_extent(migrate_pfn_to_page(step->src[i]))->keep);
 }
 
 /*
@@ -369,23 +393,28 @@ static void fill_system(struct step *step, struct vm_area_struct *vma,
 
 	while (i < npages) {
 		struct page *sys;
+		bool whole;
 
-		for (run = 0; i + run < npages && source_moves(step->src[i + run]); run++)
+		for (run = 0; i + run < npages && comes_back(step, i + run); run++)
 			;
 		if (!run) {
 			i++;
 			continue;
 		}
 
-		n = alloc_system(vma, addr + (i << PAGE_SHIFT), run, &sys);
+		n = alloc_system(vma, addr + (i << PAGE_SHIFT), run, i < step->asked,
+				 &sys, &whole);
 		for (k = 0; k < n; k++) {
-			__SetPageLocked(sys + k); /* nobody else knows it yet */
+			if (!whole || !k)
+				__SetPageLocked(sys + k); /* nobody else knows it yet */
 			step->dst[i + k] = migrate_pfn(page_to_pfn(sys + k));
 			copy_add(&step->copy, sys + k,
 				 migrate_pfn_to_page(step->src[i + k]));
 		}
 		if (!n)
 			(*no_memory)++;
+		else if (whole)
+			step->dst[i] |= MIGRATE_PFN_COMPOUND;
 		i += n ?: 1;
 	}
 }
@@ -457,6 +486,140 @@ static void fill_device(struct step *step, unsigned long *no_memory,
 	}
 }
 
+/*
+ * Begin to bring back what device pages there are in [start, end); @fault_page, if
+ * any, was touched, and with it all before @asked_end.
+ */
+static int step_back(struct step *step, struct vm_area_struct *vma,
+		     unsigned long start, unsigned long end, unsigned long asked_end,
+		     struct page *fault_page, unsigned long *no_memory)
+{
+	int err;
+
+	step_args(step, vma, start, end, MIGRATE_VMA_SELECT_DEVICE_PRIVATE, fault_page);
+	step->asked = asked_end > start ? (asked_end - start) >> PAGE_SHIFT : 0;
+	err = migrate_vma_setup(&step->args);
+	if (err)
+		return err;
+
+	step->open = true;
+	fill_system(step, vma, start, step->args.npages, no_memory);
+	i915_svm_copy_start(&step->copy, I915_SVM_COPY_BLITTER);
+	step_pause(step);
+	return 0;
+}
+
+/* Returns what the fault that began the step is told, for which @no_memory pages lacked memory. */
+static vm_fault_t finish_touched(struct step *step, unsigned long no_memory)
+{
+	if (step_finish(step))
+		return 0;
+	/* Else the fault would only repeat. */
+	return step->failed ? VM_FAULT_SIGBUS : no_memory ? VM_FAULT_OOM : 0;
+}
+
+/* Bring back one granule. */
+static vm_fault_t touch_granule(struct i915_svm_devmem *dm, struct vm_fault *vmf,
+				unsigned long start, unsigned long end)
+{
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+	unsigned long no_memory = 0;
+	struct step *step;
+
+	step = step_take(dm);
+	if (!step) {
+		start = round_down(vmf->address, PAGE_SIZE);
+		end = start + PAGE_SIZE;
+		step = step_alloc(dm, 1);
+	}
+	if (!step)
+		return VM_FAULT_OOM;
+
+	if (!step_back(step, vmf->vma, start, end, end, vmf->page, &no_memory))
+		ret = finish_touched(step, no_memory);
+	step_give(dm, step);
+	return ret;
+}
+
+/*
+ * Bring back more than a granule: as long as there are device pages and free memory,
+ * the next step is collected while one is copied. -ENOMEM: nothing was done.
+ */
+static int touch_ahead(struct i915_svm_devmem *dm, struct vm_fault *vmf,
+		       unsigned long start, unsigned long asked_end,
+		       unsigned long end, vm_fault_t *ret)
+{
+	const unsigned long max = min(STEP_PAGES, (end - start) >> PAGE_SHIFT);
+	struct step *steps[2] = { step_alloc(dm, max), step_alloc(dm, max) };
+	unsigned long addr, next, no_memory = 0, lacking = 0;
+	unsigned int n = 1;
+	bool more;
+	int err = -ENOMEM;
+
+	if (!steps[0] || !steps[1])
+		goto out;
+
+	err = 0;
+	next = start + (max << PAGE_SHIFT);
+	if (step_back(steps[0], vmf->vma, start, next, asked_end, vmf->page, &no_memory)) {
+		*ret = VM_FAULT_SIGBUS;
+		goto out;
+	}
+
+	addr = next;
+	next = min(end, addr + STEP_SIZE);
+	more = addr < end && !no_memory &&
+		!step_back(steps[1], vmf->vma, addr, next, asked_end, NULL, &lacking);
+	*ret = finish_touched(steps[0], no_memory);
+
+	while (more) {
+		more = next < end && steps[n]->copy.count && !lacking &&
+			!fatal_signal_pending(current);
+		if (more) {
+			addr = next;
+			next = min(end, addr + STEP_SIZE);
+			more = !step_back(steps[!n], vmf->vma, addr, next, asked_end,
+					  NULL, &lacking);
+		}
+		step_finish(steps[n]);
+		n = !n;
+	}
+
+out:
+	step_free(steps[1]);
+	step_free(steps[0]);
+	return err;
+}
+
+/*
+ * Where what a touch of the granule at @start brings back ends: at a multiple
+ * of its size or of 2 MiB. Several threads may be here at once, to no more harm
+ * than a wrong guess.
+ */
+static unsigned long touch_end(struct i915_svm_extent *extent, unsigned long start)
+{
+	struct i915_svm_account *account = extent->account;
+	const unsigned long granule = READ_ONCE(extent->granule);
+	unsigned long size = granule, end = start + granule;
+
+	if (extent->keep)
+		return end;
+
+	if (READ_ONCE(account->ahead.next) == start &&
+	    READ_ONCE(account->ahead.granule) == granule)
+		size = min(READ_ONCE(account->ahead.size) * AHEAD_GROWTH,
+			   READ_ONCE(account->ahead.limit));
+	if (size > granule)
+		end = max(end, round_down(start + size,
+					  min(rounddown_pow_of_two(size), SZ_2M)));
+	else
+		size = granule;
+	WRITE_ONCE(account->ahead.granule, granule);
+	WRITE_ONCE(account->ahead.size, size);
+	WRITE_ONCE(account->ahead.next, end);
+	return end;
+}
+
 /**
  * i915_svm_migrate_to_ram - a CPU touched a device page
  * @vmf: the fault; the page is locked or at least referenced by the core
@@ -466,46 +629,23 @@ static void fill_device(struct step *step, unsigned long *no_memory,
 vm_fault_t i915_svm_migrate_to_ram(struct vm_fault *vmf)
 {
 	struct i915_svm_extent *extent = i915_svm_page_extent(vmf->page);
+	struct vm_area_struct *vma = vmf->vma;
 	struct i915_svm_devmem *dm = extent->dm;
-	unsigned long granule = READ_ONCE(extent->granule);
-	unsigned long start, end, no_memory = 0, moved;
-	struct step *step;
-	bool failed;
+	const unsigned long granule = READ_ONCE(extent->granule);
+	unsigned long start, asked_end, end;
+	vm_fault_t ret;
 
 	i915_svm_dev_count(dm, FAULTS, 1);
 	trace_i915_svm_fault(vmf->address, granule);
 
-	step = step_take(dm);
-	if (!step) {
-		granule = PAGE_SIZE;
-		step = step_alloc(dm, 1);
-	}
-	if (!step)
-		return VM_FAULT_OOM;
-
 	start = round_down(vmf->address, granule);
-	end = start + granule;
-	step_args(step, vmf->vma, max(start, vmf->vma->vm_start),
-		  min(end, vmf->vma->vm_end),
-		  MIGRATE_VMA_SELECT_DEVICE_PRIVATE, vmf->page);
+	end = min(touch_end(extent, start), vma->vm_end);
+	asked_end = min(start + granule, end);
+	start = max(start, vma->vm_start);
 
-	if (migrate_vma_setup(&step->args)) {
-		step_give(dm, step);
-		return VM_FAULT_SIGBUS;
-	}
-
-	step->open = true;
-	fill_system(step, vmf->vma, step->args.start, step->args.npages, &no_memory);
-	i915_svm_copy_start(&step->copy, I915_SVM_COPY_BLITTER);
-	step_pause(step);
-	moved = step_finish(step);
-	failed = step->failed;
-	step_give(dm, step);
-
-	if (moved)
-		return 0;
-	/* Else the fault would only repeat. */
-	return failed ? VM_FAULT_SIGBUS : no_memory ? VM_FAULT_OOM : 0;
+	if (end > asked_end && !touch_ahead(dm, vmf, start, asked_end, end, &ret))
+		return ret;
+	return touch_granule(dm, vmf, start, asked_end);
 }
 
 /* Bring back what an extent holds, page by device page; one pass. */
@@ -518,6 +658,7 @@ static int evict_pass(struct i915_svm_extent *extent, struct step *step)
 	memset(step->dst, 0, npages * sizeof(*step->dst));
 	step->began = ktime_get();
 	step->ns = 0;
+	step->asked = ULONG_MAX;
 
 	migrate_device_range(step->src, extent->first_pfn, npages);
 	fill_system(step, NULL, 0, npages, &no_memory);
@@ -713,7 +854,7 @@ static int migrate_stretch(struct migration *m, struct vm_area_struct *vma,
 	struct step *step = m->steps[m->next];
 	unsigned long candidates, no_memory = 0, wrong_type = 0, rest;
 	struct i915_svm_migrated *out = m->out;
-	struct snapshot snaps[STEP_EXTENTS], snap;
+	struct snapshot snaps[I915_SVM_STEP_EXTENTS], snap;
 
 	snap = take_snapshot(m, start, end, snaps);
 	candidates = m->how->to_device ? snap.system : snap.device;

@@ -591,6 +591,7 @@ static int igt_svm_pt_bare(void *arg)
 struct copy_test {
 	struct i915_svm_extent *extent;
 	struct i915_svm_copy copy;
+	bool whole;	/* pages of the system follow each other, too */
 	struct page *pages[I915_SVM_EXTENT_PAGES];	/* of the device, by place */
 	struct page *sys[I915_SVM_EXTENT_PAGES], *dev[I915_SVM_EXTENT_PAGES];
 	struct scatterlist sys_sg[I915_SVM_EXTENT_PAGES], dev_sg[I915_SVM_EXTENT_PAGES];
@@ -613,16 +614,37 @@ static void copy_test_free(struct copy_test *t)
 	kvfree(t);
 }
 
-static struct copy_test *copy_test_create(struct i915_svm *svm, struct i915_svm_devmem *dm)
+static int copy_test_alloc(struct copy_test *t)
+{
+	struct page *whole = NULL;
+	unsigned int i;
+
+	if (t->whole) {
+		whole = alloc_pages(GFP_KERNEL, ilog2(I915_SVM_EXTENT_PAGES));
+		if (!whole)
+			return -ENOMEM;
+		split_page(whole, ilog2(I915_SVM_EXTENT_PAGES));
+	}
+
+	for (i = 0; i < I915_SVM_EXTENT_PAGES; i++) {
+		t->sys[i] = whole ? whole + i : alloc_page(GFP_KERNEL);
+		if (!t->sys[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static struct copy_test *copy_test_create(struct i915_svm *svm, struct i915_svm_devmem *dm,
+					  bool whole)
 {
 	const struct i915_svm_move how = { .account = svm->account, .granule = SZ_2M };
 	DECLARE_BITMAP(want, I915_SVM_EXTENT_PAGES);
 	struct copy_test *t = kvzalloc(sizeof(*t), GFP_KERNEL);
-	unsigned int i;
 
 	if (!t)
 		return NULL;
 
+	t->whole = whole;
 	t->copy.dm = dm;
 	t->copy.sys = t->sys;
 	t->copy.dev = t->dev;
@@ -637,11 +659,8 @@ static struct copy_test *copy_test_create(struct i915_svm *svm, struct i915_svm_
 				 t->pages) != I915_SVM_EXTENT_PAGES)
 		goto err;
 
-	for (i = 0; i < I915_SVM_EXTENT_PAGES; i++) {
-		t->sys[i] = alloc_page(GFP_KERNEL);
-		if (!t->sys[i])
-			goto err;
-	}
+	if (copy_test_alloc(t))
+		goto err;
 	return t;
 
 err:
@@ -685,10 +704,19 @@ static int check_pages(struct copy_test *t, unsigned int count, u32 seed)
 static int copy_pages(struct copy_test *t, unsigned int count, bool to_device,
 		      enum i915_svm_copy_mode mode)
 {
+	/* An IOMMU may align otherwise. */
+	const bool windowed = t->whole && mode == I915_SVM_COPY_BLITTER &&
+		!device_iommu_mapped(t->copy.dm->i915->drm.dev);
+	int err = 0;
+
 	t->copy.count = count;
 	t->copy.to_device = to_device;
 	i915_svm_copy_start(&t->copy, mode);
-	return i915_svm_copy_finish(&t->copy);
+	if (windowed && !t->copy.windowed) {
+		pr_err("whole 2 MiB were not copied as such\n");
+		err = -EINVAL;
+	}
+	return i915_svm_copy_finish(&t->copy) ?: err;
 }
 
 /* There by one, back by the other, in every combination. */
@@ -713,6 +741,40 @@ static int round_trips(struct copy_test *t, unsigned int count)
 	return err;
 }
 
+static int no_device_pages(struct i915_svm *svm)
+{
+	const s64 left = atomic64_read(&svm->account->device_pages);
+
+	if (!left)
+		return 0;
+	pr_err("%lld device pages left\n", left);
+	return -EINVAL;
+}
+
+static int igt_svm_copy_whole(void *arg)
+{
+	struct i915_svm *svm = arg;
+	struct i915_svm_devmem *dm = i915_svm_devmem_get(svm->vm->i915);
+	struct copy_test *t;
+	int err;
+
+	if (IS_ERR(dm))
+		return PTR_ERR(dm) == -ENODEV ? 0 : PTR_ERR(dm);
+
+	t = copy_test_create(svm, dm, true);
+	if (!t)
+		return -ENOMEM;
+
+	memcpy(t->dev, t->pages, sizeof(t->dev));
+	err = round_trips(t, I915_SVM_EXTENT_PAGES);
+	if (!err && !bitmap_empty(dm->windows, I915_SVM_WINDOWS)) {
+		pr_err("a window stays taken\n");
+		err = -EINVAL;
+	}
+	copy_test_free(t);
+	return err ?: no_device_pages(svm);
+}
+
 static int igt_svm_copy(void *arg)
 {
 	static const unsigned int counts[] = { 1, 3, 16, 17, I915_SVM_EXTENT_PAGES };
@@ -725,7 +787,7 @@ static int igt_svm_copy(void *arg)
 	if (IS_ERR(dm))
 		return PTR_ERR(dm) == -ENODEV ? 0 : PTR_ERR(dm);
 
-	t = copy_test_create(svm, dm);
+	t = copy_test_create(svm, dm, false);
 	if (!t)
 		return -ENOMEM;
 
@@ -739,12 +801,7 @@ static int igt_svm_copy(void *arg)
 			err = round_trips(t, counts[i]);
 	}
 	copy_test_free(t);
-	if (!err && atomic64_read(&svm->account->device_pages)) {
-		pr_err("%lld device pages left\n", atomic64_read(&svm->account->device_pages));
-		err = -EINVAL;
-	}
-
-	return err;
+	return err ?: no_device_pages(svm);
 }
 
 static int write_memory(unsigned long addr, unsigned long size)
@@ -838,6 +895,7 @@ int i915_svm_live_selftests(struct drm_i915_private *i915)
 		SUBTEST(igt_svm_pt_bare),
 #if IS_ENABLED(CONFIG_DRM_I915_SVM_DEVMEM)
 		SUBTEST(igt_svm_copy),
+		SUBTEST(igt_svm_copy_whole),
 		SUBTEST(igt_svm_migrate),
 #endif
 	};
