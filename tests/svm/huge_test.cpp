@@ -9,12 +9,14 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
+#include <functional>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -42,6 +44,23 @@ uint64_t readNamed(const std::string &path, const std::string &name)
 uint64_t splits()
 {
     return readNamed("/proc/vmstat", "thp_split_page");
+}
+
+/* Bytes of the mapping at an address that huge entries map. */
+uint64_t hugeBytes(const void *at)
+{
+    std::ifstream f("/proc/self/smaps");
+    std::string line;
+    bool here = false;
+    while (std::getline(f, line)) {
+        unsigned long from, to, kib;
+        if (sscanf(line.c_str(), "%lx-%lx ", &from, &to) == 2)
+            here = from <= reinterpret_cast<uintptr_t>(at) && reinterpret_cast<uintptr_t>(at) < to;
+        else if (here && sscanf(line.c_str(), "AnonHugePages: %lu kB", &kib) == 1)
+            return kib << 10;
+    }
+    ADD_FAILURE() << "no mapping";
+    return 0;
 }
 
 } // namespace
@@ -79,6 +98,104 @@ TEST_F(Huge, MovesWithoutASplit)
     EXPECT_EQ(m.dwords()[kHuge / 4], 7u);
     m.dwords()[kHuge / 4] = patternAt(1, kHuge / 4);
     EXPECT_EQ(wrong(m, 1), 0u);
+}
+
+TEST_F(Huge, ComesBackAsAHugePage)
+{
+    Memory m(kSize, kHuge);
+    fillHuge(m, 10);
+    ASSERT_EQ(move(m, I915_SVM_REGION_LOCAL).moved, kSize);
+    EXPECT_EQ(hugeBytes(m.data()), 0u);
+    EXPECT_EQ(m.dwords()[kHuge / 4 + 77], patternAt(10, kHuge / 4 + 77));
+    EXPECT_EQ(hugeBytes(m.data()), kHuge) << "the one that the CPU touched";
+    EXPECT_EQ(move(m, I915_SVM_REGION_SYSTEM).moved, kSize - kHuge);
+    EXPECT_EQ(hugeBytes(m.data()), kSize);
+    EXPECT_EQ(wrong(m, 10), 0u);
+    ASSERT_EQ(gpu.run(Batch().storeDword(m.data(), 7)), 0);
+    drm_i915_gem_vm_query q;
+    ASSERT_EQ(gpu.query(m.data(), kSize, &q), 0);
+    EXPECT_EQ(q.ptes_2m, kCount) << "for the GPU, too";
+    fill(m, 11);
+    EXPECT_EQ(wrong(m, 11), 0u);
+}
+
+TEST_F(Huge, SmallPagesComeBackAsAHugePageToo)
+{
+    Memory m(kHuge, kHuge);
+    ASSERT_EQ(madvise(m.data(), kHuge, MADV_NOHUGEPAGE), 0);
+    fill(m, 12);
+    ASSERT_EQ(move(m, I915_SVM_REGION_LOCAL).moved, kHuge);
+    ASSERT_EQ(madvise(m.data(), kHuge, MADV_HUGEPAGE), 0);
+    EXPECT_EQ(wrong(m, 12), 0u);
+    EXPECT_EQ(hugeBytes(m.data()), kHuge);
+}
+
+/* Nobody asked for one, somebody forbade it, or not all of it is there or alike. */
+TEST_F(Huge, ComesBackInPagesWhereThatIsRight)
+{
+    const std::vector<std::pair<const char *, std::function<void(char *)>>> why = {
+        {"MADV_NOHUGEPAGE", [](char *p) { EXPECT_EQ(madvise(p, kHuge, MADV_NOHUGEPAGE), 0); }},
+        {"a hole", [](char *p) { EXPECT_EQ(madvise(p + 9 * kPage, kPage, MADV_DONTNEED), 0); }},
+        {"a page touched before", [](char *p) { p[100 * kPage] = 1; }},
+        {"another mapping", [](char *p) { EXPECT_EQ(mprotect(p, kPage, PROT_READ), 0); }},
+    };
+    ASSERT_EQ(gpu.setParam(I915_GEM_VM_PARAM_SVM_GRANULE, kPage), 0);
+    ASSERT_EQ(gpu.setParam(I915_GEM_VM_PARAM_SVM_READ_AHEAD, 0), 0);
+    for (const auto &[name, make] : why) {
+        Memory m(kHuge, kHuge);
+        fillHuge(m, 13);
+        ASSERT_EQ(move(m, I915_SVM_REGION_LOCAL).moved, kHuge);
+        make(m.data());
+        move(m, I915_SVM_REGION_SYSTEM);
+        EXPECT_EQ(hugeBytes(m.data() + kPage), 0u) << name;
+        for (size_t i = 0; i < kHuge / 4; i += kPage / 4)
+            if (i != 9 * kPage / 4 && i != 100 * kPage / 4) {
+                ASSERT_EQ(m.dwords()[i], patternAt(13, i)) << name;
+            }
+    }
+}
+
+/* What came back belongs to the process alone, as before; a child gets copies. */
+TEST_F(Huge, ForkAfterItCameBack)
+{
+    Memory m(kSize, kHuge);
+    fillHuge(m, 14);
+    ASSERT_EQ(move(m, I915_SVM_REGION_LOCAL).moved, kSize);
+    ASSERT_EQ(move(m, I915_SVM_REGION_SYSTEM).moved, kSize);
+    ASSERT_EQ(hugeBytes(m.data()), kSize);
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (!child) {
+        bool ok = wrong(m, 14) == 0;
+        fill(m, 15);
+        _exit(ok && wrong(m, 15) == 0 ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    EXPECT_EQ(wrong(m, 14), 0u);
+    fill(m, 16);
+    EXPECT_EQ(wrong(m, 16), 0u);
+}
+
+/* Then it is like any huge page: parts of it go, move, are swapped and split. */
+TEST_F(Huge, IsSplitAfterItCameBack)
+{
+    Memory m(kSize, kHuge);
+    fillHuge(m, 17);
+    ASSERT_EQ(move(m, I915_SVM_REGION_LOCAL).moved, kSize);
+    ASSERT_EQ(move(m, I915_SVM_REGION_SYSTEM).moved, kSize);
+    ASSERT_EQ(munmap(m.data() + kHuge, 3 * kPage), 0);
+    ASSERT_EQ(mprotect(m.data() + 2 * kHuge, 5 * kPage, PROT_READ), 0);
+    ASSERT_EQ(madvise(m.data(), kPage, MADV_DONTNEED), 0);
+    needSwap();
+    ASSERT_EQ(madvise(m.data() + 3 * kHuge, kHuge, MADV_PAGEOUT), 0);
+    for (size_t i = 0; i < kSize / 4; i += 512) {
+        const size_t at = i * 4;
+        if (at >= kHuge && at < kHuge + 3 * kPage)
+            continue;
+        ASSERT_EQ(m.dwords()[i], at < kPage ? 0 : patternAt(17, i)) << "dword " << i;
+    }
 }
 
 TEST_F(Huge, MovesWhenOnlyReadable)

@@ -33,6 +33,8 @@ void Matrix::SetUp()
     ASSERT_EQ(gpu.enable(GetParam().how == How::kMirror ? I915_SVM_VM_MIRROR : I915_SVM_VM_ENABLE),
               0);
     ASSERT_EQ(gpu.setParam(I915_GEM_VM_PARAM_SVM_GRANULE, GetParam().granule), 0);
+    /* Where memory is is modelled by the granule alone. */
+    ASSERT_EQ(gpu.setParam(I915_GEM_VM_PARAM_SVM_READ_AHEAD, 0), 0);
     const Counters now;
     vm = now.last();
     devicePages = now.device("device pages in use");
