@@ -52,8 +52,8 @@ extern "C" {
 #define I915_GEM_VM_PARAM_SVM_POPULATE_LIMIT 0x3 /* mirror: bytes of never-touched memory populated per submission at most */
 #define I915_GEM_VM_PARAM_SVM_COPY	0x4 /* 0 blitter with CPU fallback (default), 1 CPU only */
 #define I915_GEM_VM_PARAM_SVM_READ_AHEAD 0x5 /* a CPU that touches one granule of device memory after the other gets up to so
-					      * many bytes at once; 0: never more than a granule. At first 32M */
-#define   I915_SVM_READ_AHEAD_MAX	(1u << 30)
+					      * many bytes at once; 0: never more than a granule. At first the most */
+#define   I915_SVM_READ_AHEAD_MAX	(64u << 20)
 
 struct drm_i915_gem_vm_param {
 	__u32 vm_id;

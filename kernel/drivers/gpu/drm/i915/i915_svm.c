@@ -37,7 +37,6 @@
 #include "i915_vma.h"
 
 #define DEFAULT_POPULATE_LIMIT	SZ_1G
-#define DEFAULT_READ_AHEAD	SZ_64M
 
 /* What the hooks and the page-table code take for granted of i915. */
 static_assert(I915_GTT_PAGE_SIZE_2M == SZ_2M);
@@ -166,7 +165,7 @@ static struct i915_svm *svm_create(struct i915_address_space *vm)
 	svm->ranges = RB_ROOT_CACHED;
 	svm->advice = RB_ROOT_CACHED;
 	svm->granule = SZ_2M;
-	svm->account->ahead.limit = DEFAULT_READ_AHEAD;
+	svm->account->ahead.limit = I915_SVM_READ_AHEAD_MAX;
 	svm->populate_limit = DEFAULT_POPULATE_LIMIT;
 	svm->mm_seq = 1;
 	return svm;

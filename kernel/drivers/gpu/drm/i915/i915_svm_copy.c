@@ -188,8 +188,8 @@ static int blit(struct i915_svm_copy *copy)
 
 	copy_linger(copy->dm);
 	err = i915_svm_window_copy(copy);
-	if (err != -ENOSPC)
-		;
+	if (err != -ENOSPC || copy->rq)
+		; /* done, or begun and failed */
 	else if (copy->to_device)
 		err = intel_context_migrate_copy(ce, NULL,
 						 copy->sys_sg, sys_pat, false,

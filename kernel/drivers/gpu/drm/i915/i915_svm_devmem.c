@@ -446,6 +446,7 @@ static struct i915_svm_devmem *devmem_create(struct drm_i915_private *i915)
 	return dm;
 
 err_region:
+	i915_svm_copy_fini(dm);
 	release_mem_region(dm->res->start, resource_size(dm->res));
 err_free:
 	kfree(dm);

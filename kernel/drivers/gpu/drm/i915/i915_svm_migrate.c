@@ -186,9 +186,9 @@ static void drop_destinations(unsigned long *dst, unsigned long npages)
 			continue;
 		unlock_page(page);
 		if (dst[i] & MIGRATE_PFN_COMPOUND) {
-			__free_pages(page, HPAGE_PMD_ORDER);
-			memset(dst + i, 0, HPAGE_PMD_NR * sizeof(*dst));
-			i += HPAGE_PMD_NR - 1;
+			__free_pages(page, ilog2(I915_SVM_EXTENT_PAGES));
+			memset(dst + i, 0, I915_SVM_EXTENT_PAGES * sizeof(*dst));
+			i += I915_SVM_EXTENT_PAGES - 1;
 			continue;
 		}
 		put_page(page);
@@ -360,7 +360,8 @@ static unsigned long alloc_system(struct vm_area_struct *vma, unsigned long addr
 		if (!*first)
 			continue;
 		/* Eviction has no mapping for a huge page. */
-		*whole = vma && order == HPAGE_PMD_ORDER;
+		*whole = IS_ENABLED(CONFIG_ARCH_ENABLE_THP_MIGRATION) && vma &&
+			leaf == I915_SVM_LEAF_2M;
 		if (!*whole)
 			split_page(*first, order);
 		return i915_svm_leaf_pages(leaf);

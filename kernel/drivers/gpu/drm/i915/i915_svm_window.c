@@ -10,7 +10,9 @@
  * finished; so the CPU writes them before the request that invalidates the TLB
  * and copies all of it in one go.
  *
- * Who finds no window free, or has smaller pieces, takes the migrate context.
+ * Who finds no window free, or has smaller pieces, takes the migrate context; so
+ * does all that goes to local memory with compression state of its own, which
+ * has to be written as well.
  *
  * Locking: none; windows are taken by atomic bit operations.
  */
@@ -115,20 +117,21 @@ void i915_svm_window_init(struct i915_svm_devmem *dm)
 	if (!migrate || GRAPHICS_VER(dm->i915) < 9)
 		return;
 
+	intel_engine_pm_get(migrate->engine);
 	vm = window_vm(gt);
 	if (IS_ERR(vm))
-		return;
+		goto out;
 
 	/* Not the way for three levels. */
 	if (vm->top == 3) {
-		intel_engine_pm_get(migrate->engine);
 		ce = intel_engine_create_pinned_context(migrate->engine, vm, RING_SIZE,
 							HWS_SVM_COPY, &key, "svm copy");
-		intel_engine_pm_put(migrate->engine);
 		if (!IS_ERR(ce))
 			dm->window = ce;
 	}
 	i915_vm_put(vm);
+out:
+	intel_engine_pm_put(migrate->engine);
 }
 
 /**
@@ -258,7 +261,8 @@ int i915_svm_window_copy(struct i915_svm_copy *copy)
 	u64 *pde, base;
 	int err;
 
-	if (!ce || pieces > SIDE || !whole(copy->sys_sg) || !whole(copy->dev_sg) ||
+	if (!ce || pieces > SIDE || (copy->to_device && HAS_FLAT_CCS(copy->dm->i915)) ||
+	    !whole(copy->sys_sg) || !whole(copy->dev_sg) ||
 	    !take_window(copy))
 		return -ENOSPC;
 
