@@ -42,11 +42,13 @@ class Suite:
     skips: list = field(default_factory=list)       # reasons (regular expressions) a test may skip for
     packages: list = field(default_factory=list)    # Debian packages that its programs need on the host
     exceptions: dict = field(default_factory=dict)  # test name -> reason, measured cause
+    wall_clock: dict = field(default_factory=dict)  # test name -> the limit that a busy host can break
     settings: dict = field(default_factory=dict)
 
 
 _SUITE_KEYS = {"description", "where", "kernel", "timeout", "default", "guest", "program", "exception",
-               "mock", "live", "needs", "env", "bench", "packages", "skips", "beside"}
+               "mock", "live", "needs", "env", "bench", "packages", "skips", "beside",
+               "wall_clock"}
 _PROGRAM_KEYS = {"name", "target", "path", "kind", "args", "env", "timeout", "guest", "needs", "where", "group"}
 _GUEST_KEYS = {"lmem", "mem", "smp", "i915", "append", "gpu", "kernel"}
 
@@ -97,6 +99,7 @@ def _load(folder):
     suite.benches = [_program(suite, p, table) for p in table.get("bench", [])]
     for e in table.get("exception", []):
         suite.exceptions[e["test"]] = f"{e['reason']} Measured: {e['cause']}"
+    suite.wall_clock = {t["test"]: t["limit"] for t in table.get("wall_clock", [])}
     if table.get("mock"):
         suite.programs.append(Program(suite, "mock", "i915-mock", where="guest", timeout=table["mock"].get("timeout", 300),
                                       options={"gpu": False}))

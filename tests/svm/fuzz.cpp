@@ -188,7 +188,7 @@ class Fuzzer
     {
         drm_i915_gem_vm_param p = {};
         p.vm_id = gpu_.vm();
-        p.param = I915_VM_PARAM | below(6);
+        p.param = I915_VM_PARAM | below(7);
         p.value = below(4);
         if (below(8))
             call(DRM_IOCTL_I915_GEM_VM_GETPARAM, p);
