@@ -14,8 +14,8 @@
 
 /*
  * What a CPU touch brings back, bytes: half of the kernel's default. Whoever waits for it is one
- * thread that wants one page; one that goes on to read everything has twice the faults, which
- * cost little beside their pages. (./svm bench runtime measures both.)
+ * thread that wants one page; one that goes on to read everything is brought more and more at
+ * once. (./svm bench runtime measures both.)
  */
 #define TOUCH_GRANULE (1 << 20)
 

@@ -62,28 +62,45 @@ i915svm_result i915svm_vm_get_mirror(i915svm_vm *vm, bool *on)
     return svm_from_errno(err);
 }
 
-i915svm_result i915svm_vm_set_granule(i915svm_vm *vm, uint64_t bytes)
+static i915svm_result set_tunable(i915svm_vm *vm, uint64_t param, uint64_t value)
 {
     i915svm_result result = check_vm(vm);
-    return result ? result : svm_from_errno(set_param(vm, I915_GEM_VM_PARAM_SVM_GRANULE, bytes));
+    return result ? result : svm_from_errno(set_param(vm, param, value));
+}
+
+static i915svm_result get_tunable(i915svm_vm *vm, uint64_t param, uint64_t *value)
+{
+    i915svm_result result = check_vm(vm);
+    if (result)
+        return result;
+    if (!value)
+        return svm_fail(I915SVM_ERROR_INVALID_ARGUMENT, 0);
+    return svm_from_errno(get_param(vm, param, value));
+}
+
+i915svm_result i915svm_vm_set_granule(i915svm_vm *vm, uint64_t bytes)
+{
+    return set_tunable(vm, I915_GEM_VM_PARAM_SVM_GRANULE, bytes);
 }
 
 i915svm_result i915svm_vm_get_granule(i915svm_vm *vm, uint64_t *bytes)
 {
-    i915svm_result result = check_vm(vm);
-    if (result)
-        return result;
-    if (!bytes)
-        return svm_fail(I915SVM_ERROR_INVALID_ARGUMENT, 0);
-    return svm_from_errno(get_param(vm, I915_GEM_VM_PARAM_SVM_GRANULE, bytes));
+    return get_tunable(vm, I915_GEM_VM_PARAM_SVM_GRANULE, bytes);
+}
+
+i915svm_result i915svm_vm_set_read_ahead(i915svm_vm *vm, uint64_t bytes)
+{
+    return set_tunable(vm, I915_GEM_VM_PARAM_SVM_READ_AHEAD, bytes);
+}
+
+i915svm_result i915svm_vm_get_read_ahead(i915svm_vm *vm, uint64_t *bytes)
+{
+    return get_tunable(vm, I915_GEM_VM_PARAM_SVM_READ_AHEAD, bytes);
 }
 
 i915svm_result i915svm_vm_set_populate_limit(i915svm_vm *vm, uint64_t bytes)
 {
-    i915svm_result result = check_vm(vm);
-    if (result)
-        return result;
-    return svm_from_errno(set_param(vm, I915_GEM_VM_PARAM_SVM_POPULATE_LIMIT, bytes));
+    return set_tunable(vm, I915_GEM_VM_PARAM_SVM_POPULATE_LIMIT, bytes);
 }
 
 static void destroy_kernel_vm(i915svm_device *device, uint32_t id)

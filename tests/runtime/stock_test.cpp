@@ -13,6 +13,7 @@ TEST_F(WithoutSvm, SaysThatThereIsNone)
     EXPECT_EQ(i915svm_vm_get_mirror(vm, &on), I915SVM_ERROR_NO_SVM);
     EXPECT_EQ(i915svm_vm_set_mirror(vm, true), I915SVM_ERROR_NO_SVM);
     EXPECT_EQ(i915svm_vm_get_granule(vm, &bytes), I915SVM_ERROR_NO_SVM);
+    EXPECT_EQ(i915svm_vm_get_read_ahead(vm, &bytes), I915SVM_ERROR_NO_SVM);
     EXPECT_EQ(i915svm_vm_create(device, I915SVM_VM_MIRROR, &other), I915SVM_ERROR_NO_SVM);
     EXPECT_EQ(i915svm_prefetch(vm, &on, 1, I915SVM_LOCATION_SYSTEM, nullptr), I915SVM_ERROR_NO_SVM);
     EXPECT_EQ(i915svm_bind_object(vm, 1, 0, 0x10000, 0x1000, 0), I915SVM_ERROR_NO_SVM);

@@ -60,6 +60,20 @@ TEST_F(WithSvm, GranuleIsAPowerOfTwo)
     }
 }
 
+TEST_F(WithSvm, ReadAheadHasALimitAndAnOff)
+{
+    uint64_t bytes = 0;
+    ASSERT_EQ(i915svm_vm_get_read_ahead(vm, &bytes), I915SVM_OK);
+    EXPECT_EQ(bytes, 64 * MiB);
+    for (uint64_t good : {0ul, 4 * MiB, 64 * MiB}) {
+        EXPECT_EQ(i915svm_vm_set_read_ahead(vm, good), I915SVM_OK);
+        ASSERT_EQ(i915svm_vm_get_read_ahead(vm, &bytes), I915SVM_OK);
+        EXPECT_EQ(bytes, good);
+    }
+    EXPECT_EQ(i915svm_vm_set_read_ahead(vm, 64 * MiB + 1), I915SVM_ERROR_INVALID_ARGUMENT);
+    EXPECT_EQ(i915svm_vm_get_read_ahead(vm, nullptr), I915SVM_ERROR_INVALID_ARGUMENT);
+}
+
 TEST_F(WithSvm, StatisticsCountWhatWasDone)
 {
     std::vector<char> memory(3 * kPage);

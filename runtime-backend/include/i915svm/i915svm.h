@@ -108,6 +108,12 @@ i915svm_result i915svm_vm_get_mirror(i915svm_vm *vm, bool *on);
 /* Migration granule in bytes: a power of two from 4 KiB to 2 MiB, at first 2 MiB. */
 i915svm_result i915svm_vm_set_granule(i915svm_vm *vm, uint64_t bytes);
 i915svm_result i915svm_vm_get_granule(i915svm_vm *vm, uint64_t *bytes);
+/*
+ * What a CPU that touches one granule of device memory after the other is brought at once, in
+ * bytes: 64 MiB at first and at most; 0: never more than a granule.
+ */
+i915svm_result i915svm_vm_set_read_ahead(i915svm_vm *vm, uint64_t bytes);
+i915svm_result i915svm_vm_get_read_ahead(i915svm_vm *vm, uint64_t *bytes);
 /* Mirror: never-touched memory populated per submission at most, in bytes. */
 i915svm_result i915svm_vm_set_populate_limit(i915svm_vm *vm, uint64_t bytes);
 
