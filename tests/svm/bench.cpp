@@ -38,14 +38,22 @@ double seconds(const std::function<void()> &f)
 
 constexpr int kRounds = 15;
 
-/* The best of many rounds taken in turns: the machine may be busy with other things. */
-std::vector<double> best(const std::vector<std::function<double()>> &all)
+/*
+ * The medians of many rounds taken in turns: the machine may be busy with other things, and what is
+ * one step is lucky more often than what is many.
+ */
+std::vector<double> medians(const std::vector<std::function<double()>> &all)
 {
-    std::vector<double> times(all.size(), 1e9);
+    std::vector<std::vector<double>> times(all.size());
     for (int i = 0; i < kRounds; i++)
         for (size_t n = 0; n < all.size(); n++)
-            times[n] = std::min(times[n], all[n]());
-    return times;
+            times[n].push_back(all[n]());
+    std::vector<double> middle;
+    for (std::vector<double> &t : times) {
+        std::nth_element(t.begin(), t.begin() + kRounds / 2, t.end());
+        middle.push_back(t[kRounds / 2]);
+    }
+    return middle;
 }
 
 void report(const char *what, double ratio, const char *relation, double goal)
@@ -138,7 +146,7 @@ double userptrToFirstUse(Pages pages)
 double bindRatio(Pages pages)
 {
     const std::vector<double> t =
-        best({[&] { return bindToFirstUse(pages); }, [&] { return userptrToFirstUse(pages); }});
+        medians({[&] { return bindToFirstUse(pages); }, [&] { return userptrToFirstUse(pages); }});
     return t[0] / t[1];
 }
 
@@ -177,7 +185,7 @@ double submitRatio()
 {
     Bound one(1), many(10000);
     const std::vector<double> t =
-        best({[&] { return one.submissions(); }, [&] { return many.submissions(); }});
+        medians({[&] { return one.submissions(); }, [&] { return many.submissions(); }});
     return t[1] / t[0];
 }
 
@@ -298,7 +306,7 @@ MigrationRatios migrationRatios(Pages pages)
         what.push_back([&] { return hmm.run(kHmmRead); });
         what.push_back([&] { return hmm.run(kHmmToSystem); });
     }
-    const std::vector<double> t = best(what);
+    const std::vector<double> t = medians(what);
     MigrationRatios r = {t[0] / t[2], t[1] / t[3], 0, 0};
     if (hmm.fd >= 0) {
         /* To the device it also reads everything back, which is taken off. */
