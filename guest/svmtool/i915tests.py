@@ -56,7 +56,7 @@ def _read(kernel_log, problem):
     return found + reader.close(problem)
 
 
-TRIES = 3
+TRIES = 3  # of tests with a limit in real time
 
 
 def _host_is_overloaded():
@@ -64,12 +64,12 @@ def _host_is_overloaded():
     return os.getloadavg()[0] > 2 * (os.cpu_count() or 1) + 2
 
 
-def _why_again(suite, failed):
+def _why_again(suite, failed, tries):
     """What may have broken these tests though the driver and the device are right; None: nothing."""
     limits = [suite.wall_clock.get(name) for name in failed]
-    if failed and all(limits):
+    if failed and all(limits) and tries < TRIES:
         return limits[0]
-    if failed and _host_is_overloaded():
+    if failed and tries == 1 and _host_is_overloaded():
         return f"load {os.getloadavg()[0]:.0f} on {os.cpu_count()} CPUs"
     return None
 
@@ -90,11 +90,11 @@ def _live(runner, program, log):
     params = f"{LOAD} live_selftests={RUN_AND_STOP} {parameter}=1 st_timeout={SUBTEST_TIMEOUT_MS}"
     if left_out:
         params += " st_filter=" + ",".join("!" + t.split("/", 1)[1] for t in left_out)
-    for again in reversed(range(TRIES)):
+    for tries in range(1, TRIES + 1):
         found, guest = _run_live(runner, program, params, log)
         failed = [name for name, word, _, _ in found if word == "failed"]
-        why = _why_again(suite, failed)
-        if not again or not why:
+        why = _why_again(suite, failed, tries)
+        if not why:
             break
         say(f"  ({', '.join(failed)} failed; {why}: once more)")
     for result in found:
