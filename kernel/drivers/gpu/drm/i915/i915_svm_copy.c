@@ -91,30 +91,64 @@ static enum dma_data_direction direction(const struct i915_svm_copy *copy)
 	return copy->to_device ? DMA_TO_DEVICE : DMA_FROM_DEVICE;
 }
 
-static void unmap_sys(struct i915_svm_copy *copy)
+/**
+ * i915_svm_copy_begin - begin with an empty batch
+ * @copy: the batch, of which nothing is under way, with room for what will be added
+ * @to_device: which way
+ */
+void i915_svm_copy_begin(struct i915_svm_copy *copy, bool to_device)
+{
+	copy->sys_last = NULL;
+	copy->dev_last = NULL;
+	copy->count = 0;
+	copy->to_device = to_device;
+}
+
+/* Add @n pages from @page on to the end of a list, or to its last entry. */
+static struct scatterlist *list_add_pages(struct scatterlist *first,
+					  struct scatterlist *last,
+					  struct page *page, unsigned int n)
+{
+	const unsigned int bytes = n << PAGE_SHIFT;
+
+	if (last && page_to_pfn(sg_page(last)) + (last->length >> PAGE_SHIFT) ==
+	    page_to_pfn(page)) {
+		last->length += bytes;
+		return last;
+	}
+
+	if (last)
+		sg_unmark_end(last++);
+	else
+		last = first;
+	sg_init_table(last, 1);
+	sg_set_page(last, page, bytes, 0);
+	return last;
+}
+
+/**
+ * i915_svm_copy_add - add pages to a batch
+ * @copy: the batch
+ * @sys: the first of @n pages of system memory that follow each other
+ * @dev: the first of their device pages, which do as well
+ * @n: how many
+ */
+void i915_svm_copy_add(struct i915_svm_copy *copy, struct page *sys,
+		       struct page *dev, unsigned int n)
+{
+	copy->sys_last = list_add_pages(copy->sys_sg, copy->sys_last, sys, n);
+	copy->dev_last = list_add_pages(copy->dev_sg, copy->dev_last, dev, n);
+	copy->count += n;
+}
+
+/* Up to @end, or all. */
+static void unmap_sys(struct i915_svm_copy *copy, struct scatterlist *end)
 {
 	struct scatterlist *sg;
 
-	for (sg = copy->sys_sg; sg; sg = sg_next(sg)) {
-		if (!sg_dma_len(sg))
-			break;
+	for (sg = copy->sys_sg; sg && sg != end; sg = sg_next(sg))
 		dma_unmap_page_attrs(copy->dm->i915->drm.dev, sg_dma_address(sg),
-				     sg_dma_len(sg), direction(copy),
-				     I915_SVM_DMA_ATTRS);
-		sg_dma_len(sg) = 0;
-	}
-}
-
-/* The number of pages from @i on that follow each other in memory. */
-static unsigned int run_length(struct page **pages, unsigned int i,
-			       unsigned int count)
-{
-	unsigned int n = 1;
-
-	while (i + n < count &&
-	       page_to_pfn(pages[i + n]) == page_to_pfn(pages[i]) + n)
-		n++;
-	return n;
+				     sg->length, direction(copy), I915_SVM_DMA_ATTRS);
 }
 
 /*
@@ -124,49 +158,37 @@ static unsigned int run_length(struct page **pages, unsigned int i,
 static int map_sys(struct i915_svm_copy *copy)
 {
 	struct device *dev = copy->dm->i915->drm.dev;
-	struct scatterlist *sg = copy->sys_sg, *last = NULL;
-	unsigned int i, n;
+	struct scatterlist *sg;
 
-	sg_init_table(copy->sys_sg, copy->count);
-	for (i = 0; i < copy->count; i += n) {
-		dma_addr_t addr;
+	for (sg = copy->sys_sg; sg; sg = sg_next(sg)) {
+		const dma_addr_t addr =
+			dma_map_page_attrs(dev, sg_page(sg), 0, sg->length,
+					   direction(copy), I915_SVM_DMA_ATTRS);
 
-		n = run_length(copy->sys, i, copy->count);
-		addr = dma_map_page_attrs(dev, copy->sys[i], 0, n << PAGE_SHIFT,
-					  direction(copy), I915_SVM_DMA_ATTRS);
 		if (dma_mapping_error(dev, addr)) {
-			unmap_sys(copy);
+			unmap_sys(copy, sg);
 			return -ENOMEM;
 		}
 
 		sg_dma_address(sg) = addr;
-		sg_dma_len(sg) = n << PAGE_SHIFT;
-		if (i915_svm_bounced(dev, copy->sys[i], addr)) {
-			unmap_sys(copy);
+		sg_dma_len(sg) = sg->length;
+		if (i915_svm_bounced(dev, sg_page(sg), addr)) {
+			unmap_sys(copy, sg_next(sg));
 			return -EIO;
 		}
-		last = sg;
-		sg = sg_next(sg);
 	}
-	sg_mark_end(last);
 
 	return 0;
 }
 
 static void map_dev(struct i915_svm_copy *copy)
 {
-	struct scatterlist *sg = copy->dev_sg, *last = NULL;
-	unsigned int i, n;
+	struct scatterlist *sg;
 
-	sg_init_table(copy->dev_sg, copy->count);
-	for (i = 0; i < copy->count; i += n) {
-		n = run_length(copy->dev, i, copy->count);
-		sg_dma_address(sg) = i915_svm_devmem_addr(copy->dev[i]);
-		sg_dma_len(sg) = n << PAGE_SHIFT;
-		last = sg;
-		sg = sg_next(sg);
+	for (sg = copy->dev_sg; sg; sg = sg_next(sg)) {
+		sg_dma_address(sg) = i915_svm_devmem_addr(sg_page(sg));
+		sg_dma_len(sg) = sg->length;
 	}
-	sg_mark_end(last);
 }
 
 static int blit(struct i915_svm_copy *copy)
@@ -203,15 +225,16 @@ static int blit(struct i915_svm_copy *copy)
 
 	/* With an error there may still be a part under way: finish waits for it. */
 	if (!copy->rq)
-		unmap_sys(copy);
+		unmap_sys(copy, NULL);
 	return err;
 }
 
-static int cpu_copy_page(struct i915_svm_copy *copy, unsigned int i)
+static int cpu_copy_page(struct i915_svm_copy *copy, struct page *sys_page,
+			 struct page *dev_page)
 {
 	struct intel_memory_region *mr = copy->dm->mr;
 	const resource_size_t offset =
-		i915_svm_devmem_addr(copy->dev[i]) - mr->region.start;
+		i915_svm_devmem_addr(dev_page) - mr->region.start;
 	void __iomem *dev;
 	void *sys;
 
@@ -220,7 +243,7 @@ static int cpu_copy_page(struct i915_svm_copy *copy, unsigned int i)
 		return -EIO;
 
 	dev = io_mapping_map_local_wc(&mr->iomap, offset);
-	sys = kmap_local_page(copy->sys[i]);
+	sys = kmap_local_page(sys_page);
 	if (copy->to_device)
 		memcpy_toio(dev, sys, PAGE_SIZE);
 	else
@@ -234,13 +257,16 @@ static int cpu_copy_page(struct i915_svm_copy *copy, unsigned int i)
 static int cpu_copy(struct i915_svm_copy *copy)
 {
 	const ktime_t began = ktime_get();
+	struct sg_page_iter sys, dev;
 	intel_wakeref_t wakeref;
-	unsigned int i;
 	int err = 0;
 
+	__sg_page_iter_start(&sys, copy->sys_sg, copy->count, 0);
+	__sg_page_iter_start(&dev, copy->dev_sg, copy->count, 0);
 	with_intel_runtime_pm(&copy->dm->i915->runtime_pm, wakeref) {
-		for (i = 0; i < copy->count && !err; i++)
-			err = cpu_copy_page(copy, i);
+		while (!err && __sg_page_iter_next(&sys) && __sg_page_iter_next(&dev))
+			err = cpu_copy_page(copy, sg_page_iter_page(&sys),
+					    sg_page_iter_page(&dev));
 		wmb(); /* write-combined stores, before anybody is told */
 	}
 
@@ -272,14 +298,14 @@ static int wait_blit(struct i915_svm_copy *copy)
 	err = rq->fence.error;
 	i915_request_put(rq);
 	i915_svm_window_release(copy);
-	unmap_sys(copy);
+	unmap_sys(copy, NULL);
 
 	return err;
 }
 
 /**
- * i915_svm_copy_start - begin to copy a batch
- * @copy: the batch; its arrays belong to us until i915_svm_copy_finish()
+ * i915_svm_copy_start - start to copy a batch
+ * @copy: the batch; its lists belong to us until i915_svm_copy_finish()
  * @mode: by whom
  */
 void i915_svm_copy_start(struct i915_svm_copy *copy,

@@ -286,9 +286,16 @@ static bool extent_take(struct i915_svm_extent *extent, unsigned int n,
 	list_move(&extent->link, extent->used == I915_SVM_EXTENT_PAGES ?
 		  &dm->full : &dm->partial);
 
+	/* As zone_device_page_init() does; nobody else knows of them yet. */
+	percpu_ref_get_many(&dm->pagemap.ref, n);
 	for (i = 0; i < n; i++) {
-		pages[i] = pfn_to_page(extent->first_pfn + first + i);
-		pages[i]->zone_device_data = extent;
+		struct page *page = pfn_to_page(extent->first_pfn + first + i);
+
+		page->zone_device_data = extent;
+		__SetPageLocked(page);
+		smp_wmb(); /* locked before who looks by number can have it */
+		set_page_count(page, 1);
+		pages[i] = page;
 	}
 	return true;
 }
@@ -333,6 +340,9 @@ unsigned int i915_svm_devmem_take(struct i915_svm_devmem *dm,
 
 	memset(pages, 0, npages * sizeof(*pages));
 
+	/* Nothing is allocated any more when they go away. */
+	WARN_ON_ONCE(percpu_ref_is_dying(&dm->pagemap.ref));
+
 	spin_lock_irq(&dm->lock);
 	for (i = 0; i < npages; i += n) {
 		const unsigned long pfn = (addr >> PAGE_SHIFT) + i;
@@ -356,10 +366,6 @@ unsigned int i915_svm_devmem_take(struct i915_svm_devmem *dm,
 		taken += n;
 	}
 	spin_unlock_irq(&dm->lock);
-
-	for (i = 0; i < npages; i++)
-		if (pages[i])
-			zone_device_page_init(pages[i]);
 
 	return taken;
 }

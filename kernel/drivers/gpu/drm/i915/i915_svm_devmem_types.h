@@ -30,10 +30,10 @@ struct vm_fault;
  * What prefetch moves in one step: fewer and larger ones cost fewer
  * submissions and notifications, but lock more pages at a time.
  */
-#define I915_SVM_STEP_EXTENTS	8
+#define I915_SVM_STEP_EXTENTS	16
 
 /* How many steps can be copied at once by i915_svm_window_copy(). */
-#define I915_SVM_WINDOWS	16
+#define I915_SVM_WINDOWS	15
 
 enum i915_svm_dev_stat {
 	I915_SVM_DEV_TO_DEVICE,		/* pages moved */
@@ -94,8 +94,10 @@ struct i915_svm_devmem {
 	struct list_head dead;
 	struct work_struct reap;
 
-	/** @step: of CPU touches and eviction, when not in use; by xchg() */
+	/** @step: of a CPU touch or eviction, when not in use; by xchg() */
 	struct step *step;
+	/** @large_steps: of what moves more, likewise */
+	struct step *large_steps[2];
 
 	/** @window: copies whole 2 MiB, NULL: cannot; @windows: parts of it in use */
 	struct intel_context *window;
@@ -129,12 +131,18 @@ static inline struct i915_svm_extent *i915_svm_page_extent(const struct page *pa
  */
 struct i915_svm_copy {
 	struct i915_svm_devmem *dm;
-	/** @sys: pages of system memory; @dev: the device page of each */
-	struct page **sys, **dev;
+	/**
+	 * @sys_sg: pages of system memory; @dev_sg: the device pages of them, in
+	 * the same order. By what follows each other, so of different lengths.
+	 */
+	struct scatterlist *sys_sg, *dev_sg;
+	/** @sys_last, @dev_last: their last entries */
+	struct scatterlist *sys_last, *dev_last;
+	/** @count: pages in each */
 	unsigned int count;
 	bool to_device;
 
-	struct scatterlist *sys_sg, *dev_sg;
+	/** @rq: what copies them; until it is done @sys_sg is mapped for dma */
 	struct i915_request *rq;
 	ktime_t began;
 
@@ -144,6 +152,9 @@ struct i915_svm_copy {
 };
 
 /* i915_svm_copy.c */
+void i915_svm_copy_begin(struct i915_svm_copy *copy, bool to_device);
+void i915_svm_copy_add(struct i915_svm_copy *copy, struct page *sys,
+		       struct page *dev, unsigned int n);
 void i915_svm_copy_start(struct i915_svm_copy *copy,
 			 enum i915_svm_copy_mode mode);
 int i915_svm_copy_finish(struct i915_svm_copy *copy);

@@ -81,7 +81,7 @@ static struct step *step_alloc(struct i915_svm_devmem *dm, unsigned int max)
 	void *p;
 
 	size = ALIGN(sizeof(*step), sizeof(void *));
-	size += max * (2 * sizeof(unsigned long) + 3 * sizeof(struct page *) +
+	size += max * (2 * sizeof(unsigned long) + sizeof(struct page *) +
 		       2 * sizeof(struct scatterlist));
 
 	step = kvmalloc(size, GFP_KERNEL | __GFP_NOWARN);
@@ -98,10 +98,6 @@ static struct step *step_alloc(struct i915_svm_devmem *dm, unsigned int max)
 	p += max * sizeof(unsigned long);
 	step->dst = p;
 	p += max * sizeof(unsigned long);
-	step->copy.sys = p;
-	p += max * sizeof(struct page *);
-	step->copy.dev = p;
-	p += max * sizeof(struct page *);
 	step->pages = p;
 
 	step->max = max;
@@ -109,22 +105,45 @@ static struct step *step_alloc(struct i915_svm_devmem *dm, unsigned int max)
 	return step;
 }
 
-/* The step of CPU touches: the last one's, if nobody else has it. */
-static struct step *step_take(struct i915_svm_devmem *dm)
+/* A step for up to @max pages: a former one, if nobody else has it. */
+static struct step *step_take(struct i915_svm_devmem *dm, unsigned int max)
 {
-	return xchg(&dm->step, NULL) ?: step_alloc(dm, I915_SVM_EXTENT_PAGES);
+	struct step *step;
+	unsigned int i;
+
+	if (max <= I915_SVM_EXTENT_PAGES)
+		return xchg(&dm->step, NULL) ?: step_alloc(dm, I915_SVM_EXTENT_PAGES);
+
+	for (i = 0; i < ARRAY_SIZE(dm->large_steps); i++) {
+		step = xchg(&dm->large_steps[i], NULL);
+		if (step)
+			return step;
+	}
+	return step_alloc(dm, STEP_PAGES);
 }
 
 static void step_give(struct i915_svm_devmem *dm, struct step *step)
 {
+	unsigned int i;
+
+	if (!step)
+		return;
+
 	if (step->max == I915_SVM_EXTENT_PAGES)
 		step = xchg(&dm->step, step);
+	else if (step->max == STEP_PAGES)
+		for (i = 0; i < ARRAY_SIZE(dm->large_steps) && step; i++)
+			step = xchg(&dm->large_steps[i], step);
 	step_free(step);
 }
 
 void i915_svm_migrate_fini(struct i915_svm_devmem *dm)
 {
+	unsigned int i;
+
 	step_free(xchg(&dm->step, NULL));
+	for (i = 0; i < ARRAY_SIZE(dm->large_steps); i++)
+		step_free(xchg(&dm->large_steps[i], NULL));
 }
 
 static void step_args(struct step *step, struct vm_area_struct *vma,
@@ -155,23 +174,11 @@ static void step_pause(struct step *step)
 	step->ns += ktime_to_ns(ktime_sub(ktime_get(), step->began));
 }
 
-static void copy_begin(struct i915_svm_copy *copy, bool to_device)
-{
-	copy->to_device = to_device;
-	copy->count = 0;
-}
-
-static void copy_add(struct i915_svm_copy *copy, struct page *sys,
-		     struct page *dev)
-{
-	copy->sys[copy->count] = sys;
-	copy->dev[copy->count] = dev;
-	copy->count++;
-}
-
 static bool source_moves(unsigned long src)
 {
-	return (src & MIGRATE_PFN_MIGRATE) && migrate_pfn_to_page(src);
+	const unsigned long moves = MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE;
+
+	return (src & moves) == moves;
 }
 
 /* A copy failed as a whole: let nothing of it replace its source. */
@@ -196,13 +203,15 @@ static void drop_destinations(unsigned long *dst, unsigned long npages)
 	}
 }
 
-/* The device page of a pair that moved, or NULL. */
-static struct page *moved_page(const struct step *step, unsigned long i)
+/* The number of the device page of a pair that moved, or 0. */
+static unsigned long moved_pfn(const struct step *step, unsigned long i)
 {
-	if (!source_moves(step->src[i]) || !step->dst[i])
-		return NULL;
+	const unsigned long src = step->src[i], dst = step->dst[i];
 
-	return migrate_pfn_to_page(step->copy.to_device ? step->dst[i] : step->src[i]);
+	if (!source_moves(src) || !dst)
+		return 0;
+
+	return (step->copy.to_device ? dst : src) >> MIGRATE_PFN_SHIFT;
 }
 
 /* The largest page that begins @n pages at a place in memory and device memory. */
@@ -227,8 +236,7 @@ static unsigned long moved_run(const struct step *step, unsigned long i,
 	const unsigned long limit = I915_SVM_EXTENT_PAGES - dev_pfn % I915_SVM_EXTENT_PAGES;
 	unsigned long n = 1;
 
-	while (n < limit && i + n < npages &&
-	       moved_page(step, i + n) == pfn_to_page(dev_pfn + n))
+	while (n < limit && i + n < npages && moved_pfn(step, i + n) == dev_pfn + n)
 		n++;
 
 	return n;
@@ -246,19 +254,17 @@ static unsigned long count_moved(const struct step *step, unsigned long pfn,
 	unsigned long i = 0, end, moved = 0;
 
 	while (i < npages) {
-		struct page *dev = moved_page(step, i);
+		unsigned long dev_pfn = moved_pfn(step, i);
 		u64 count[I915_SVM_LEAF_COUNT] = {};
 		struct i915_svm_account *account;
-		unsigned long dev_pfn;
 		enum i915_svm_leaf leaf;
 
-		if (!dev) {
+		if (!dev_pfn) {
 			i++;
 			continue;
 		}
 
-		dev_pfn = page_to_pfn(dev);
-		account = i915_svm_page_extent(dev)->account;
+		account = i915_svm_page_extent(pfn_to_page(dev_pfn))->account;
 		end = i + moved_run(step, i, npages, dev_pfn);
 		moved += end - i;
 		while (i < end) {
@@ -372,6 +378,32 @@ static unsigned long alloc_system(struct vm_area_struct *vma, unsigned long addr
 	return *first ? 1 : 0;
 }
 
+/*
+ * Add the pairs of @n entries to what is copied; where there is no destination there
+ * is nothing to copy.
+ */
+static void copy_pairs(struct i915_svm_copy *copy, const unsigned long *src,
+		       const unsigned long *dst, unsigned long n)
+{
+	unsigned long i, run;
+
+	for (i = 0; i < n; i += run) {
+		const unsigned long src_pfn = src[i] >> MIGRATE_PFN_SHIFT;
+		const unsigned long dst_pfn = dst[i] >> MIGRATE_PFN_SHIFT;
+
+		run = 1;
+		if (!dst[i])
+			continue;
+		while (i + run < n && dst[i + run] >> MIGRATE_PFN_SHIFT == dst_pfn + run &&
+		       src[i + run] >> MIGRATE_PFN_SHIFT == src_pfn + run)
+			run++;
+		if (copy->to_device)
+			i915_svm_copy_add(copy, pfn_to_page(src_pfn), pfn_to_page(dst_pfn), run);
+		else
+			i915_svm_copy_add(copy, pfn_to_page(dst_pfn), pfn_to_page(src_pfn), run);
+	}
+}
+
 /* What is only near what was touched, and kept in place, stays. */
 static bool comes_back(const struct step *step, unsigned long i)
 {
@@ -388,16 +420,17 @@ static void fill_system(struct step *step, struct vm_area_struct *vma,
 			unsigned long addr, unsigned long npages,
 			unsigned long *no_memory)
 {
-	unsigned long i = 0, run, n, k;
+	unsigned long i = 0, run = 0, n, k;
 
-	copy_begin(&step->copy, false);
+	i915_svm_copy_begin(&step->copy, false);
 
 	while (i < npages) {
 		struct page *sys;
 		bool whole;
 
-		for (run = 0; i + run < npages && comes_back(step, i + run); run++)
-			;
+		if (!run)
+			while (i + run < npages && comes_back(step, i + run))
+				run++;
 		if (!run) {
 			i++;
 			continue;
@@ -405,18 +438,18 @@ static void fill_system(struct step *step, struct vm_area_struct *vma,
 
 		n = alloc_system(vma, addr + (i << PAGE_SHIFT), run, i < step->asked,
 				 &sys, &whole);
-		for (k = 0; k < n; k++) {
-			if (!whole || !k)
-				__SetPageLocked(sys + k); /* nobody else knows it yet */
-			step->dst[i + k] = migrate_pfn(page_to_pfn(sys + k));
-			copy_add(&step->copy, sys + k,
-				 migrate_pfn_to_page(step->src[i + k]));
-		}
+		for (k = 0; k < (whole ? 1 : n); k++)
+			__SetPageLocked(sys + k); /* nobody else knows it yet */
+		for (k = 0; k < n; k++)
+			step->dst[i + k] = migrate_pfn(page_to_pfn(sys) + k);
+		copy_pairs(&step->copy, step->src + i, step->dst + i, n);
 		if (!n)
 			(*no_memory)++;
 		else if (whole)
 			step->dst[i] |= MIGRATE_PFN_COMPOUND;
-		i += n ?: 1;
+		n = n ?: 1;
+		i += n;
+		run -= n;
 	}
 }
 
@@ -424,6 +457,31 @@ static void fill_system(struct step *step, struct vm_area_struct *vma,
 static bool may_go_to_device(struct page *page)
 {
 	return folio_test_anon(page_folio(page)) && !folio_test_ksm(page_folio(page));
+}
+
+/* Which of the pages in one 2 MiB of addresses move to the device. */
+static void choose_pages(const unsigned long *src, unsigned long npages,
+			 unsigned long *want, unsigned long *wrong_type)
+{
+	unsigned long i;
+
+	/* A huge page fills all of it. */
+	if ((src[0] & MIGRATE_PFN_COMPOUND) && source_moves(src[0])) {
+		if (may_go_to_device(migrate_pfn_to_page(src[0])))
+			bitmap_fill(want, npages);
+		else
+			*wrong_type += npages;
+		return;
+	}
+
+	for (i = 0; i < npages; i++) {
+		if (!source_moves(src[i]))
+			continue;
+		if (may_go_to_device(migrate_pfn_to_page(src[i])))
+			__set_bit(i, want);
+		else
+			(*wrong_type)++;
+	}
 }
 
 /* Device pages for what lies in one 2 MiB of addresses. */
@@ -436,32 +494,18 @@ static void fill_device_piece(struct step *step, struct i915_svm_extent *spare,
 	struct page **pages = step->pages + first;
 	unsigned long i;
 
-	for (i = 0; i < npages; i++) {
-		if (!source_moves(src[i]))
-			continue;
-		if (may_go_to_device(migrate_pfn_to_page(src[i])))
-			__set_bit(i, want);
-		else
-			(*wrong_type)++;
-	}
-
-	if (!spare) {
-		*no_memory += bitmap_weight(want, npages);
+	choose_pages(src, npages, want, wrong_type);
+	*no_memory += bitmap_weight(want, npages);
+	if (!spare)
 		return;
-	}
 
-	i915_svm_devmem_take(step->copy.dm, spare,
-			     step->args.start + (first << PAGE_SHIFT), want,
-			     npages, pages);
-
-	for_each_set_bit(i, want, npages) {
-		if (!pages[i]) {
-			(*no_memory)++;
-			continue;
-		}
-		dst[i] = migrate_pfn(page_to_pfn(pages[i]));
-		copy_add(&step->copy, migrate_pfn_to_page(src[i]), pages[i]);
-	}
+	*no_memory -= i915_svm_devmem_take(step->copy.dm, spare,
+					   step->args.start + (first << PAGE_SHIFT),
+					   want, npages, pages);
+	for (i = 0; i < npages; i++)
+		if (pages[i])
+			dst[i] = migrate_pfn(page_to_pfn(pages[i]));
+	copy_pairs(&step->copy, src, dst, npages);
 }
 
 /* The end of the 2 MiB that hold @addr, or @end. */
@@ -477,7 +521,7 @@ static void fill_device(struct step *step, unsigned long *no_memory,
 	unsigned long addr = step->args.start, next;
 	unsigned int i;
 
-	copy_begin(&step->copy, true);
+	i915_svm_copy_begin(&step->copy, true);
 
 	for (i = 0; addr < step->args.end; addr = next, i++) {
 		next = piece_end(addr, step->args.end);
@@ -527,7 +571,7 @@ static vm_fault_t touch_granule(struct i915_svm_devmem *dm, struct vm_fault *vmf
 	unsigned long no_memory = 0;
 	struct step *step;
 
-	step = step_take(dm);
+	step = step_take(dm, I915_SVM_EXTENT_PAGES);
 	if (!step) {
 		start = round_down(vmf->address, PAGE_SIZE);
 		end = start + PAGE_SIZE;
@@ -551,7 +595,7 @@ static int touch_ahead(struct i915_svm_devmem *dm, struct vm_fault *vmf,
 		       unsigned long end, vm_fault_t *ret)
 {
 	const unsigned long max = min(STEP_PAGES, (end - start) >> PAGE_SHIFT);
-	struct step *steps[2] = { step_alloc(dm, max), step_alloc(dm, max) };
+	struct step *steps[2] = { step_take(dm, max), step_take(dm, max) };
 	unsigned long addr, next, no_memory = 0, lacking = 0;
 	unsigned int n = 1;
 	bool more;
@@ -587,8 +631,8 @@ static int touch_ahead(struct i915_svm_devmem *dm, struct vm_fault *vmf,
 	}
 
 out:
-	step_free(steps[1]);
-	step_free(steps[0]);
+	step_give(dm, steps[1]);
+	step_give(dm, steps[0]);
 	return err;
 }
 
@@ -694,7 +738,7 @@ int i915_svm_migrate_extent(struct i915_svm_extent *extent)
 	if (!READ_ONCE(extent->used))
 		return 0;
 
-	step = step_take(extent->dm);
+	step = step_take(extent->dm, I915_SVM_EXTENT_PAGES);
 	if (!step)
 		return -ENOMEM;
 
@@ -1000,8 +1044,8 @@ int i915_svm_migrate_range(struct i915_svm_devmem *dm, struct mm_struct *mm,
 
 	max = min_t(u64, STEP_PAGES, (end - start) >> PAGE_SHIFT);
 	m.pfns = kvmalloc_array(max, sizeof(*m.pfns), GFP_KERNEL);
-	m.steps[0] = step_alloc(dm, max);
-	m.steps[1] = step_alloc(dm, max);
+	m.steps[0] = step_take(dm, max);
+	m.steps[1] = step_take(dm, max);
 	if (!m.pfns || !m.steps[0] || !m.steps[1])
 		goto out_free;
 
@@ -1016,8 +1060,8 @@ int i915_svm_migrate_range(struct i915_svm_devmem *dm, struct mm_struct *mm,
 	mmu_interval_notifier_remove(&m.watch);
 
 out_free:
-	step_free(m.steps[1]);
-	step_free(m.steps[0]);
+	step_give(dm, m.steps[1]);
+	step_give(dm, m.steps[0]);
 	kvfree(m.pfns);
 	return err;
 }

@@ -646,8 +646,6 @@ static struct copy_test *copy_test_create(struct i915_svm *svm, struct i915_svm_
 
 	t->whole = whole;
 	t->copy.dm = dm;
-	t->copy.sys = t->sys;
-	t->copy.dev = t->dev;
 	t->copy.sys_sg = t->sys_sg;
 	t->copy.dev_sg = t->dev_sg;
 	t->extent = i915_svm_extent_create(dm, &how);
@@ -707,10 +705,12 @@ static int copy_pages(struct copy_test *t, unsigned int count, bool to_device,
 	/* An IOMMU may align otherwise. */
 	const bool windowed = t->whole && mode == I915_SVM_COPY_BLITTER &&
 		!device_iommu_mapped(t->copy.dm->i915->drm.dev);
+	unsigned int i;
 	int err = 0;
 
-	t->copy.count = count;
-	t->copy.to_device = to_device;
+	i915_svm_copy_begin(&t->copy, to_device);
+	for (i = 0; i < count; i++)
+		i915_svm_copy_add(&t->copy, t->sys[i], t->dev[i], 1);
 	i915_svm_copy_start(&t->copy, mode);
 	if (windowed && !t->copy.windowed) {
 		pr_err("whole 2 MiB were not copied as such\n");
