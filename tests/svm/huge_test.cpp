@@ -332,6 +332,42 @@ TEST_F(Huge, ThreadsMoveOneRangeAgainstEachOther)
     }
 }
 
+/*
+ * Who touches a page of what another thread is bringing back waits for it without a reference to
+ * it: nothing but the end of the migration can tell him.
+ */
+TEST_F(Huge, WhoWaitsForAPageOfItGoesOn)
+{
+    for (unsigned round = 0; round < 50; round++) {
+        Memory m(kSize, kHuge);
+        fillHuge(m, 300 + round);
+        ASSERT_EQ(move(m, I915_SVM_REGION_LOCAL).moved, kSize);
+
+        constexpr size_t kThreads = 4;
+        std::atomic<size_t> ready{0}, done{0}, bad{0};
+        std::vector<std::thread> threads;
+        for (size_t t = 0; t < kThreads; t++)
+            threads.emplace_back([&, t] {
+                const size_t i = t * (kHuge / 4 / kThreads) + t;
+                ready++;
+                while (ready < kThreads)
+                    ;
+                bad += m.dwords()[i] != patternAt(300 + round, i);
+                done++;
+            });
+        for (unsigned ms = 0; ms < 60000 && done < kThreads; ms++)
+            usleep(1000);
+        if (done < kThreads) {
+            for (std::thread &t : threads)
+                t.detach();
+            FAIL() << kThreads - done << " threads wait for ever, round " << round;
+        }
+        for (std::thread &t : threads)
+            t.join();
+        ASSERT_EQ(bad, 0u) << "round " << round;
+    }
+}
+
 /* A cgroup pays for device pages as for the huge page before, and gets all of it back. */
 TEST_F(Huge, TheChargeGoesAlongAndComesBack)
 {
