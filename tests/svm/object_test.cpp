@@ -4,7 +4,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -120,6 +122,48 @@ TEST_F(Object, CpuTouchMovesItAndPrefetchBack)
     EXPECT_EQ(localBytes(space, kHuge), kHuge);
     EXPECT_EQ(load(bo, kHuge, 64), 6u);
     EXPECT_EQ(load(bo, kHuge, 68), 7u);
+}
+
+/* Contents that the kernel may drop are dropped when it needs the memory, not moved about. */
+TEST_F(Object, PrefetchLeavesWhatMayBeDropped)
+{
+    for (const uint32_t region : {I915_SVM_REGION_LOCAL, I915_SVM_REGION_SYSTEM}) {
+        const uint32_t bo = gpu.createLocal(kHuge, true);
+        ASSERT_EQ(gpu.bindObject(space, kHuge, bo, 0), 0);
+        ASSERT_EQ(gpu.run(Batch().storeDword(space, 6)), 0);
+        if (region == I915_SVM_REGION_LOCAL) {
+            EXPECT_EQ(load(bo, kHuge, 0), 6u);
+        }
+        drm_i915_gem_madvise advice = {bo, I915_MADV_DONTNEED, 0};
+        ASSERT_EQ(ioctl(gpu.fd(), DRM_IOCTL_I915_GEM_MADVISE, &advice), 0);
+        drm_i915_gem_vm_prefetch p;
+        EXPECT_EQ(gpu.prefetch(space, kHuge, region, &p), 0);
+        EXPECT_EQ(p.moved, 0u);
+        EXPECT_EQ(p.failed_type, kHuge);
+        advice.madv = I915_MADV_WILLNEED;
+        ASSERT_EQ(ioctl(gpu.fd(), DRM_IOCTL_I915_GEM_MADVISE, &advice), 0);
+        EXPECT_EQ(gpu.unbind(space, kHuge), 0);
+        gpu.close(bo);
+    }
+}
+
+/* What is bound often is found again for each bind, not by all that were before it. */
+TEST_F(Object, ManyBindsOfOnePageMoveWithIt)
+{
+    constexpr size_t kBinds = 8192;
+    const uint32_t bo = gpu.createLocal(kPage, true);
+    std::vector<drm_i915_gem_vm_bind_va> vas(kBinds);
+    for (size_t i = 0; i < kBinds; i++) {
+        vas[i].start = reinterpret_cast<uintptr_t>(space + i * kPage);
+        vas[i].length = kPage;
+        vas[i].type = I915_GEM_VM_BIND_SVM_OBJ;
+        vas[i].handle = bo;
+    }
+    ASSERT_EQ(gpu.bindArray(vas), 0);
+    ASSERT_EQ(gpu.run(Batch().storeDword(space + (kBinds - 1) * kPage, 7)), 0);
+    EXPECT_EQ(load(bo, kPage, 0), 7u);
+    ASSERT_EQ(gpu.run(Batch().storeDword(space, 8)), 0);
+    EXPECT_EQ(load(bo, kPage, 0), 8u);
 }
 
 TEST_F(Object, BadBindsAreRefused)

@@ -149,4 +149,50 @@ TEST_F(Userfault, MovesAndPrefetchesGetOn)
         ASSERT_EQ(a.dwords()[i * kPage / 4] + b.dwords()[i * kPage / 4], i + 1) << "page " << i;
 }
 
+/* A huge page on its way to the device is waited for, not taken for something else. */
+TEST_F(Userfault, HugePagesMoveAndMigrate)
+{
+    if (!(capabilities() & I915_SVM_CAP_DEVMEM))
+        GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
+    constexpr size_t kCount = 4, kPages = kCount * kHuge / kPage;
+    constexpr unsigned kRounds = 16;
+    Memory a(kCount * kHuge, kHuge), b(kCount * kHuge, kHuge);
+    Uffd uffd(kFeatureMove);
+    ASSERT_TRUE(uffd.good());
+    for (Memory *m : {&a, &b}) {
+        madvise(m->data(), m->size(), MADV_HUGEPAGE);
+        madvise(m->data(), m->size(), MADV_DONTFORK);
+    }
+    for (size_t i = 0; i < kPages; i++)
+        a.dwords()[i * kPage / 4] = uint32_t(i + 1);
+    ASSERT_TRUE(uffd.watch(a.data(), a.size()));
+    ASSERT_TRUE(uffd.watch(b.data(), b.size()));
+    std::atomic<bool> stop{false};
+    std::atomic<unsigned> moved{0};
+    std::thread mover([&] {
+        for (unsigned r = 0; !stop; r++)
+            for (size_t i = 0; i < kCount && !stop; i++) {
+                char *from = a.data() + i * kHuge, *to = b.data() + i * kHuge;
+                moved += !uffd.move(r & 1 ? from : to, r & 1 ? to : from, kHuge);
+            }
+    });
+    uint64_t migrated = 0;
+    for (unsigned r = 0; r < kRounds; r++)
+        for (Memory *m : {&a, &b}) {
+            drm_i915_gem_vm_prefetch p;
+            EXPECT_EQ(gpu.prefetch(m->data(), m->size(),
+                                   r & 1 ? I915_SVM_REGION_SYSTEM : I915_SVM_REGION_LOCAL, &p),
+                      0);
+            migrated += p.moved;
+        }
+    stop = true;
+    mover.join();
+    EXPECT_GT(moved, 0u);
+    EXPECT_GT(migrated, 0u);
+    uffd.leave(a.data(), a.size());
+    uffd.leave(b.data(), b.size());
+    for (size_t i = 0; i < kPages; i++)
+        ASSERT_EQ(a.dwords()[i * kPage / 4] + b.dwords()[i * kPage / 4], i + 1) << "page " << i;
+}
+
 } // namespace svm

@@ -468,7 +468,10 @@ int i915_svm_exec_commit(struct i915_address_space *vm, struct i915_svm *svm,
 		return READ_ONCE(vm->svm) ? -EAGAIN : 0;
 
 	read_lock(&svm->notifier_lock);
-	if (list_empty(&svm->dirty)) {
+	/* Enabled by another process since prepare: that is to refuse it. */
+	if (list_empty(&svm->dirty) &&
+	    !(svm->mm != current->mm && READ_ONCE(svm->enabled) &&
+	      (READ_ONCE(svm->mirror) || READ_ONCE(svm->bound_bytes)))) {
 		for (i = 0; i < count && rqs[i]; i++)
 			dma_resv_add_fence(i915_svm_resv(svm), &rqs[i]->fence,
 					   DMA_RESV_USAGE_BOOKKEEP);

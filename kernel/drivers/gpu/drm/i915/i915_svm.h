@@ -87,7 +87,7 @@ void i915_svm_show_fdinfo(struct drm_printer *p,
 			  struct drm_i915_file_private *file_priv);
 
 /* An object, locked, loses its memory, or is touched by the CPU. */
-void i915_svm_bo_unbind(struct drm_i915_gem_object *obj);
+int i915_svm_bo_unbind(struct drm_i915_gem_object *obj, unsigned long flags);
 void i915_svm_bo_cpu_fault(struct drm_i915_gem_object *obj);
 
 #else
@@ -150,7 +150,10 @@ static inline void i915_svm_gpu_fault(struct intel_gt *gt,
 static inline void i915_svm_show_fdinfo(struct drm_printer *p,
 					struct drm_i915_file_private *file_priv) {}
 
-static inline void i915_svm_bo_unbind(struct drm_i915_gem_object *obj) {}
+static inline int i915_svm_bo_unbind(struct drm_i915_gem_object *obj, unsigned long flags)
+{
+	return 0;
+}
 
 static inline void i915_svm_bo_cpu_fault(struct drm_i915_gem_object *obj) {}
 

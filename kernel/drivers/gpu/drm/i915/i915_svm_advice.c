@@ -204,8 +204,10 @@ bool i915_svm_advice_at(struct i915_svm *svm, u64 start, u64 *end,
 void i915_svm_advice_follow(struct i915_svm *svm, u64 start, u64 end)
 {
 	u64 pos, next;
+	int idx;
 
-	if (!svm->num_advice)
+	/* Who takes the device away waits for us. */
+	if (!svm->num_advice || !drm_dev_enter(&svm->vm->i915->drm, &idx))
 		return;
 
 	for (pos = start; pos < end; pos = next) {
@@ -219,10 +221,11 @@ void i915_svm_advice_follow(struct i915_svm *svm, u64 start, u64 end)
 
 		dm = i915_svm_devmem_get(svm->vm->i915);
 		if (IS_ERR(dm))
-			return;
+			break;
 		/* Best effort: what did not move is used where it is. */
 		i915_svm_migrate_range(dm, svm->mm, pos, next, &how, &moved);
 	}
+	drm_dev_exit(idx);
 }
 
 /**

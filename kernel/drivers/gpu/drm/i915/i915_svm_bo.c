@@ -68,42 +68,64 @@ void i915_svm_bo_detach(struct i915_svm_range *range)
 static struct i915_svm_range *
 next_bind(struct drm_i915_gem_object *obj, struct i915_svm_range *after)
 {
+	struct hlist_node *node;
 	struct i915_svm_range *range, *found = NULL;
-	bool past = !after;
 
+	/* The object's lock keeps @after where it is. */
 	spin_lock(&binds_lock);
-	hash_for_each_possible(binds, range, obj_node, (unsigned long)obj) {
-		if (range->obj == obj && past) {
+	node = after ? after->obj_node.next :
+		binds[hash_min((unsigned long)obj, HASH_BITS(binds))].first;
+	for (; node && !found; node = node->next) {
+		range = hlist_entry(node, struct i915_svm_range, obj_node);
+		if (range->obj == obj)
 			found = range;
-			break;
-		}
-		past |= range == after;
 	}
 	spin_unlock(&binds_lock);
 
 	return found;
 }
 
+/* May the binds of an object be taken away by who has these flags? */
+static bool may_unbind(struct drm_i915_gem_object *obj, unsigned long flags)
+{
+	struct i915_svm_range *range;
+
+	if (flags & I915_GEM_OBJECT_UNBIND_ACTIVE &&
+	    !(flags & I915_GEM_OBJECT_UNBIND_TEST))
+		return true;
+
+	for (range = next_bind(obj, NULL); range; range = next_bind(obj, range))
+		if (i915_svm_any_valid(range->svm, range->it.start, range->it.last) &&
+		    (flags & I915_GEM_OBJECT_UNBIND_TEST || !i915_svm_idle(range->svm)))
+			return false;
+	return true;
+}
+
 /**
  * i915_svm_bo_unbind - the memory of an object goes away
  * @obj: the object, locked
+ * @flags: those of i915_gem_object_unbind()
  *
- * Returns when no submitted work can reach it.
+ * Returns: 0 when no submitted work can reach it any more; -EBUSY when it is bound,
+ * and in use, and that is not to be changed.
  */
-void i915_svm_bo_unbind(struct drm_i915_gem_object *obj)
+int i915_svm_bo_unbind(struct drm_i915_gem_object *obj, unsigned long flags)
 {
 	struct i915_svm_range *range;
 
 	if (!obj->svm_binds)
-		return;
+		return 0;
 
 	assert_object_held(obj);
+	if (!may_unbind(obj, flags))
+		return -EBUSY;
 
 	/* No bind can come or go while the object is locked. */
 	for (range = next_bind(obj, NULL); range; range = next_bind(obj, range)) {
 		WRITE_ONCE(range->obj_seq, range->obj_seq + 1);
 		i915_svm_take_away(range->svm, range->it.start, range->it.last);
 	}
+	return 0;
 }
 
 /**
@@ -215,6 +237,11 @@ int i915_svm_bo_prefetch(struct drm_i915_gem_object *obj, u32 region)
 		err = i915_gem_object_lock(obj, &ww);
 		if (err)
 			continue;
+		/* Contents that are of no interest are dropped, not moved. */
+		if (obj->mm.madv != I915_MADV_WILLNEED) {
+			err = -EINVAL;
+			continue;
+		}
 		there = i915_gem_object_has_pages(obj) &&
 			obj->mm.region && obj->mm.region->id == id;
 		if (there)

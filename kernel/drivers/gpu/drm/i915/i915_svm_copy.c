@@ -191,6 +191,18 @@ static void map_dev(struct i915_svm_copy *copy)
 	}
 }
 
+/*
+ * A copy may be several requests, of which we have the last. One that is lost in a
+ * reset is passed over, and those after it run.
+ */
+static u32 resets(const struct i915_svm_copy *copy)
+{
+	struct i915_gpu_error *error = &copy->dm->i915->gpu_error;
+
+	return i915_reset_count(error) +
+		i915_reset_engine_count(error, copy_engine(copy->dm));
+}
+
 static int blit(struct i915_svm_copy *copy)
 {
 	struct drm_i915_private *i915 = copy->dm->i915;
@@ -209,6 +221,7 @@ static int blit(struct i915_svm_copy *copy)
 	map_dev(copy);
 
 	copy_linger(copy->dm);
+	copy->resets = resets(copy);
 	err = i915_svm_window_copy(copy);
 	if (err != -ENOSPC || copy->rq)
 		; /* done, or begun and failed */
@@ -295,7 +308,7 @@ static int wait_blit(struct i915_svm_copy *copy)
 				      I915_ERROR_CAPTURE,
 				      "SVM: a copy of %u pages hangs", copy->count);
 
-	err = rq->fence.error;
+	err = rq->fence.error ?: copy->resets != resets(copy) ? -EIO : 0;
 	i915_request_put(rq);
 	i915_svm_window_release(copy);
 	unmap_sys(copy, NULL);

@@ -87,8 +87,13 @@ static void extent_die(struct i915_svm_extent *extent)
  * frees a device page. The next owner's would be young or active before its
  * time, and MADV_SOFT_OFFLINE fail for a page that just moved to the active list.
  */
+#if defined(CONFIG_PAGE_IDLE_FLAG) && defined(CONFIG_64BIT)
+#define IDLE_FLAGS (BIT(PG_young) | BIT(PG_idle))
+#else
+#define IDLE_FLAGS 0
+#endif
 #define STALE_FLAGS (BIT(PG_referenced) | BIT(PG_active) | BIT(PG_unevictable) | \
-		     BIT(PG_workingset) | BIT(PG_dirty) | BIT(PG_swapbacked))
+		     BIT(PG_workingset) | BIT(PG_dirty) | BIT(PG_swapbacked) | IDLE_FLAGS)
 
 static void extent_free(struct i915_svm_extent *extent, struct page *pages,
 			unsigned int n)

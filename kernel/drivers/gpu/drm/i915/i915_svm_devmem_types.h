@@ -144,6 +144,8 @@ struct i915_svm_copy {
 
 	/** @rq: what copies them; until it is done @sys_sg is mapped for dma */
 	struct i915_request *rq;
+	/** @resets: how many there had been before */
+	u32 resets;
 	ktime_t began;
 
 	/** @window: part of dm->window, if @windowed */

@@ -292,10 +292,18 @@ static int populate(struct i915_svm *svm, u64 start, u64 end)
 	err = i915_svm_validate(svm);
 	if (!err)
 		err = i915_svm_range_query(svm, &q);
-	if (!err && q.bytes_invalid)
-		err = -EFAULT;
-	if (err)
+	if (!err && q.bytes_invalid) {
+		/* Taken away again meanwhile, or never there? */
+		read_lock(&svm->notifier_lock);
+		err = list_empty(&svm->dirty) ? -EFAULT : -EAGAIN;
+		read_unlock(&svm->notifier_lock);
+	}
+	if (err) {
+		/* A signal does not keep what failed from being undone. */
+		svm->undo = true;
 		i915_svm_range_unbind(svm, start, end, false);
+		svm->undo = false;
+	}
 
 	return err;
 }
@@ -529,13 +537,20 @@ out_vm:
 static int prefetch_pages(struct i915_svm *svm, u32 region, u64 start, u64 end,
 			  struct i915_svm_migrated *out)
 {
+	struct drm_device *drm = &svm->vm->i915->drm;
 	struct i915_svm_devmem *dm;
 	u64 next;
-	int err;
+	int err, idx;
+
+	/* Who takes the device away waits for us. */
+	if (!drm_dev_enter(drm, &idx))
+		return -ENODEV;
 
 	dm = i915_svm_devmem_get(svm->vm->i915);
-	if (IS_ERR(dm))
-		return dm == ERR_PTR(-ENODEV) ? -EOPNOTSUPP : PTR_ERR(dm);
+	if (IS_ERR(dm)) {
+		err = dm == ERR_PTR(-ENODEV) ? -EOPNOTSUPP : PTR_ERR(dm);
+		goto out;
+	}
 
 	for (err = 0; start < end && !err; start = next) {
 		struct i915_svm_migrated one = {};
@@ -553,7 +568,8 @@ static int prefetch_pages(struct i915_svm *svm, u32 region, u64 start, u64 end,
 		out->failed_memory += one.failed_memory;
 		out->absent += one.absent;
 	}
-
+out:
+	drm_dev_exit(idx);
 	return err;
 }
 

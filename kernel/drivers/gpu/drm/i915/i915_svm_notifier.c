@@ -16,8 +16,9 @@
  * All waiting is in stop_gpu(), so that suspending contexts can replace it.
  * It is bounded by the module parameter svm_wait_ms: work that runs longer
  * is banned and reset from a worker, with or without heartbeats. Step 3 then
- * happens under its feet, which is safe: it sees scratch, its context never
- * runs again, and the memory is no longer its own.
+ * happens under its feet, in an order that makes it safe: entries to scratch, TLBs,
+ * and only then are the pages let go and no longer valid. It sees scratch, its
+ * context never runs again, and the memory is no longer its own.
  *
  * A caller that may not block (the OOM reaper) is refused while work runs.
  */
@@ -58,7 +59,7 @@ bool i915_svm_idle(struct i915_svm *svm)
  * i915_svm_wait_idle - wait for submitted work on behalf of the user
  * @svm: the address space, in which something is marked dirty
  *
- * Returns: 0, -ERESTARTSYS, or -ETIME after svm_wait_ms.
+ * Returns: 0, -ERESTARTSYS unless @svm->undo, or -ETIME after svm_wait_ms.
  */
 int i915_svm_wait_idle(struct i915_svm *svm)
 {
@@ -67,7 +68,7 @@ int i915_svm_wait_idle(struct i915_svm *svm)
 	lockdep_assert_held(&svm->mutex);
 
 	ret = dma_resv_wait_timeout(i915_svm_resv(svm), DMA_RESV_USAGE_BOOKKEEP,
-				    true, msecs_to_jiffies(svm_wait_ms));
+				    !svm->undo, msecs_to_jiffies(svm_wait_ms));
 	if (ret < 0)
 		return ret;
 
@@ -81,8 +82,11 @@ static struct intel_context *unfinished_context(struct i915_request *rq)
 
 	/* Until it is retired a request keeps its context, which RCU frees. */
 	rcu_read_lock();
-	if (!i915_request_completed(rq))
-		ce = intel_context_get(rq->context);
+	if (!i915_request_completed(rq)) {
+		ce = rq->context;
+		if (!kref_get_unless_zero(&ce->ref)) /* retired just now */
+			ce = NULL;
+	}
 	rcu_read_unlock();
 
 	return ce;
@@ -342,6 +346,76 @@ static void zap_one(struct i915_svm *svm, struct i915_svm_block *block,
 	i915_svm_block_zap(svm, block, first, last);
 }
 
+/* What zap_one() takes away, but all of it stays valid and mapped for dma. */
+static void hide_one(struct i915_svm *svm, struct i915_svm_block *block,
+		     unsigned int first, unsigned int last)
+{
+	unsigned int page, end;
+
+	if (block->leaf != I915_SVM_LEAF_4K) {
+		i915_svm_pt_hide(svm, block, 0, I915_SVM_BLOCK_PAGES);
+		return;
+	}
+
+	for (page = find_next_bit(block->valid, I915_SVM_BLOCK_PAGES, first);
+	     page <= last && page < I915_SVM_BLOCK_PAGES;
+	     page = find_next_bit(block->valid, I915_SVM_BLOCK_PAGES, end)) {
+		while (!test_bit(page, block->heads))
+			page--;
+		end = run_end(block, page);
+		i915_svm_pt_hide(svm, block, page, end - page);
+	}
+}
+
+/* Call @fn as for_each_valid() does, for all chunks. */
+static bool for_all_valid(struct i915_svm *svm, u64 start, u64 last, bool object,
+			  void (*fn)(struct i915_svm *svm, struct i915_svm_block *block,
+				     unsigned int first, unsigned int last))
+{
+	struct i915_svm_chunk *chunk;
+	unsigned long index;
+	bool any = false;
+
+	xa_for_each_range(&svm->chunks, index, chunk, start >> I915_SVM_CHUNK_SHIFT,
+			  last >> I915_SVM_CHUNK_SHIFT)
+		any |= for_each_valid(chunk, start, last, object, fn);
+
+	return any;
+}
+
+/* The pages were marked, and stop_gpu() was called. */
+static void let_go(struct i915_svm *svm, u64 start, u64 last, bool object)
+{
+	/* Who runs all the same may have them in its TLB. */
+	if (!i915_svm_idle(svm)) {
+		write_lock(&svm->notifier_lock);
+		for_all_valid(svm, start, last, object, hide_one);
+		write_unlock(&svm->notifier_lock);
+		i915_svm_flush_tlb(svm);
+	}
+
+	write_lock(&svm->notifier_lock);
+	for_all_valid(svm, start, last, object, zap_one);
+	write_unlock(&svm->notifier_lock);
+}
+
+/**
+ * i915_svm_any_valid - can the GPU reach something of an object?
+ * @svm: the address space, in which the range stays bound meanwhile
+ * @start: first byte
+ * @last: last byte
+ */
+bool i915_svm_any_valid(struct i915_svm *svm, u64 start, u64 last)
+{
+	bool any;
+
+	read_lock(&svm->notifier_lock);
+	any = for_all_valid(svm, start, last, true, NULL);
+	read_unlock(&svm->notifier_lock);
+
+	return any;
+}
+
 /**
  * i915_svm_take_away - the memory of an object goes
  * @svm: the address space, in which the range stays bound meanwhile
@@ -352,26 +426,17 @@ static void zap_one(struct i915_svm *svm, struct i915_svm_block *block,
  */
 bool i915_svm_take_away(struct i915_svm *svm, u64 start, u64 last)
 {
-	struct i915_svm_chunk *chunk;
-	unsigned long index;
-	bool hit = false;
+	bool hit;
 
 	write_lock(&svm->notifier_lock);
-	xa_for_each_range(&svm->chunks, index, chunk, start >> I915_SVM_CHUNK_SHIFT,
-			  last >> I915_SVM_CHUNK_SHIFT)
-		hit |= for_each_valid(chunk, start, last, true, mark_one);
+	hit = for_all_valid(svm, start, last, true, mark_one);
 	write_unlock(&svm->notifier_lock);
 	if (!hit)
 		return false;
 
 	i915_svm_count(svm, INVALIDATIONS, 1);
 	stop_gpu(svm);
-
-	write_lock(&svm->notifier_lock);
-	xa_for_each_range(&svm->chunks, index, chunk, start >> I915_SVM_CHUNK_SHIFT,
-			  last >> I915_SVM_CHUNK_SHIFT)
-		for_each_valid(chunk, start, last, true, zap_one);
-	write_unlock(&svm->notifier_lock);
+	let_go(svm, start, last, true);
 	i915_svm_flush_tlb(svm);
 
 	return true;
@@ -409,10 +474,8 @@ static bool invalidate(struct mmu_interval_notifier *mni,
 	i915_svm_count(svm, INVALIDATIONS, 1);
 	if (!idle) {
 		waited = stop_gpu(svm);
-
-		write_lock(&svm->notifier_lock);
-		for_each_valid(chunk, start, last, false, zap_one);
-		write_unlock(&svm->notifier_lock);
+		let_go(svm, max(start, chunk->start),
+		       min(last, chunk->start + I915_SVM_CHUNK_SIZE - 1), false);
 	}
 
 	/* Every submission begins with a TLB flush; do not wait for the next. */

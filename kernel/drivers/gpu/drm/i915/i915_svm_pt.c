@@ -318,6 +318,36 @@ void i915_svm_pt_clear(struct i915_svm *svm, struct i915_svm_block *block,
 }
 
 /**
+ * i915_svm_pt_hide - send pages to scratch that stay valid for a while
+ * @svm: the address space
+ * @block: the block
+ * @first: first page
+ * @count: number of pages, all counted; a large leaf goes as a whole
+ *
+ * They are to be zapped before the block is used again.
+ */
+void i915_svm_pt_hide(struct i915_svm *svm, struct i915_svm_block *block,
+		      unsigned int first, unsigned int count)
+{
+	struct i915_page_table *pt = block_pt(svm, block);
+	u64 *pde = (u64 *)px_vaddr(block_pd(svm, block)) + PX_INDEX(block->start, PD_SHIFT);
+
+	lockdep_assert_held_write(&svm->notifier_lock);
+
+	if (!block->bare) {
+		memset64((u64 *)px_vaddr(pt) + first, svm->vm->scratch[0]->encode, count);
+		drm_clflush_virt_range(px_vaddr(pt), PAGE_SIZE);
+	}
+	if (block->leaf != I915_SVM_LEAF_4K) {
+		GEM_BUG_ON(count != I915_SVM_BLOCK_PAGES);
+		wmb(); /* the table before who refers to it */
+		WRITE_ONCE(*pde, table_entry(pt));
+		drm_clflush_virt_range(pde, sizeof(*pde));
+	}
+	wmb(); /* gone before their pages are */
+}
+
+/**
  * i915_svm_pt_set_leaf - change how a block is entered in its directory
  * @svm: the address space
  * @block: the block; for 64K and 2M all of it valid

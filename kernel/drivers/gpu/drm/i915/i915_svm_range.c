@@ -262,7 +262,8 @@ static int reserve_node(struct i915_svm *svm, struct i915_svm_range *range,
 
 static int check_size(struct i915_svm *svm, u64 start, u64 end)
 {
-	return end - start > MAX_BOUND_BYTES - svm->bound_bytes ? -ENOSPC : 0;
+	/* The limit may have become lower than what is bound. */
+	return svm->bound_bytes + (end - start) > MAX_BOUND_BYTES ? -ENOSPC : 0;
 }
 
 /**
@@ -569,8 +570,12 @@ int i915_svm_range_unbind(struct i915_svm *svm, u64 start, u64 end, bool mirror)
 
 	lockdep_assert_held(&svm->mutex);
 
-	while (!err && (range = first_of_kind(svm, start, end, mirror)))
+	while (!err && (range = first_of_kind(svm, start, end, mirror))) {
 		err = unbind_one(svm, range, start, end);
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
+		cond_resched();
+	}
 
 	return err;
 }

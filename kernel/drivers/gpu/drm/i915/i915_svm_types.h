@@ -257,6 +257,8 @@ struct i915_svm {
 	struct list_head dirty;
 	/** @incomplete: blocks with bound pages that have no usable mapping */
 	struct list_head incomplete;
+	/** @undo: signals do not end a wait; svm->mutex */
+	bool undo;
 	/** @retry_incomplete: look again even if no mapping changed; svm->mutex */
 	bool retry_incomplete;
 
@@ -356,6 +358,7 @@ bool i915_svm_block_zap(struct i915_svm *svm, struct i915_svm_block *block,
 void i915_svm_flush_tlb(struct i915_svm *svm);
 
 bool i915_svm_take_away(struct i915_svm *svm, u64 start, u64 last);
+bool i915_svm_any_valid(struct i915_svm *svm, u64 start, u64 last);
 
 /* i915_svm_advice.c */
 int i915_svm_advise(struct i915_svm *svm, u64 start, u64 end, u32 attribute,
@@ -394,6 +397,8 @@ void i915_svm_pt_free(struct i915_svm *svm, struct i915_svm_block *block,
 		      unsigned int first, unsigned int count);
 void i915_svm_pt_write(struct i915_svm *svm, struct i915_svm_block *block,
 		       const unsigned long *pages);
+void i915_svm_pt_hide(struct i915_svm *svm, struct i915_svm_block *block,
+		      unsigned int first, unsigned int count);
 void i915_svm_pt_clear(struct i915_svm *svm, struct i915_svm_block *block,
 		       unsigned int first, unsigned int count);
 void i915_svm_pt_set_leaf(struct i915_svm *svm, struct i915_svm_block *block,

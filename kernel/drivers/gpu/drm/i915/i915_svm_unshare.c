@@ -69,7 +69,7 @@ static int unshare_page(struct vm_area_struct *vma, unsigned long addr)
  * @npages: how many
  *
  * Returns: 0, -EBUSY when something changed and it must be looked at again,
- * or an error.
+ * -EFAULT when some can only be had as they are, or another error.
  */
 int i915_svm_unshare(struct vm_area_struct *vma, unsigned long start,
 		     const unsigned long *pfns, unsigned long *own,
@@ -77,7 +77,7 @@ int i915_svm_unshare(struct vm_area_struct *vma, unsigned long start,
 {
 	bool any = false;
 	unsigned int i;
-	int err;
+	int err, refused = 0;
 
 	for (i = 0; i < npages; i++) {
 		if (!(pfns[i] & HMM_PFN_VALID))
@@ -88,10 +88,14 @@ int i915_svm_unshare(struct vm_area_struct *vma, unsigned long start,
 		}
 
 		err = unshare_page(vma, start + ((unsigned long)i << PAGE_SHIFT));
-		if (err)
+		/* A page that cannot be had does not hide those after it. */
+		if (err == -EFAULT)
+			refused = err;
+		else if (err)
 			return err;
-		any = true;
+		else
+			any = true;
 	}
 
-	return any ? -EBUSY : 0;
+	return any ? -EBUSY : refused;
 }

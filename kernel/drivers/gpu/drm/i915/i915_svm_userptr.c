@@ -35,7 +35,8 @@ static u64 identity(struct drm_file *file, const struct drm_i915_gem_exec_object
 	rcu_read_lock();
 	obj = i915_gem_object_lookup_rcu(file, exec->handle);
 	if (obj && i915_gem_object_is_userptr(obj) &&
-	    obj->userptr.ptr == exec->offset) {
+	    obj->userptr.ptr == exec->offset &&
+	    !i915_gem_object_is_readonly(obj)) { /* SVM does not provide that */
 		addr = obj->userptr.ptr;
 		*size = obj->base.size;
 	}
@@ -83,6 +84,11 @@ static int filter(struct i915_svm *svm, struct drm_file *file,
 	int err = 0;
 
 	for (i = 0; i < count; i++) {
+		if (fatal_signal_pending(current)) {
+			err = -EINTR;
+			break;
+		}
+
 		exec[i].rsvd2 = i;
 		addr = identity(file, &exec[i], &size);
 		if (addr && is_batch(args, i, batches)) {

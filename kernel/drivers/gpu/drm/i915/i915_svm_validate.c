@@ -95,11 +95,14 @@ static u64 count_absent(struct i915_svm *svm, u64 start, u64 end)
 {
 	const unsigned long *pfn = svm->pfns + i915_svm_page(start);
 	const unsigned int n = (end - start) >> PAGE_SHIFT;
-	unsigned int i, absent = 0;
+	unsigned int i, step, absent = 0;
 
-	for (i = 0; i < n; i += same_entry(pfn[i], n - i))
+	/* What is missing of hugetlbfs has a size as well. */
+	for (i = 0; i < n; i += step) {
+		step = same_entry(pfn[i], n - i);
 		if (!(pfn[i] & HMM_PFN_VALID))
-			absent++;
+			absent += step;
+	}
 
 	return (u64)absent << PAGE_SHIFT;
 }
@@ -350,7 +353,10 @@ static unsigned long pfn_of(const struct i915_svm *svm, unsigned int page)
 static unsigned int run_length(const struct i915_svm *svm, const struct i915_svm_pending *p,
 			       unsigned int page)
 {
-	const unsigned int end = find_next_zero_bit(p->mapped, I915_SVM_BLOCK_PAGES, page);
+	/* Pages of objects are mapped already, and may be added later. */
+	const unsigned int end =
+		min(find_next_zero_bit(p->mapped, I915_SVM_BLOCK_PAGES, page),
+		    find_next_bit(p->object, I915_SVM_BLOCK_PAGES, page));
 	unsigned int next = page;
 
 	do {
