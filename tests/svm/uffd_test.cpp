@@ -84,6 +84,52 @@ class Uffd
 
 class Userfault : public Mirrored
 {
+  protected:
+    /* UFFDIO_MOVE of so many pieces, to and fro, while all of it is prefetched both ways. */
+    void moveAndPrefetch(int advice, size_t count, size_t piece, unsigned rounds)
+    {
+        if (!(capabilities() & I915_SVM_CAP_DEVMEM))
+            GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
+        const size_t pages = count * piece / kPage;
+        Memory a(count * piece, kHuge), b(count * piece, kHuge);
+        for (Memory *m : {&a, &b}) {
+            madvise(m->data(), m->size(), advice);
+            madvise(m->data(), m->size(), MADV_DONTFORK);
+        }
+        for (size_t i = 0; i < pages; i++)
+            a.dwords()[i * kPage / 4] = uint32_t(i + 1);
+        Uffd uffd(kFeatureMove);
+        ASSERT_TRUE(uffd.good());
+        ASSERT_TRUE(uffd.watch(a.data(), a.size()));
+        ASSERT_TRUE(uffd.watch(b.data(), b.size()));
+        std::atomic<bool> stop{false};
+        std::atomic<unsigned> moved{0};
+        std::thread mover([&] {
+            for (unsigned r = 0; !stop; r++)
+                for (size_t i = 0; i < count && !stop; i++) {
+                    char *from = a.data() + i * piece, *to = b.data() + i * piece;
+                    moved += !uffd.move(r & 1 ? from : to, r & 1 ? to : from, piece);
+                }
+        });
+        uint64_t migrated = 0;
+        for (unsigned r = 0; r < rounds; r++)
+            for (Memory *m : {&a, &b}) {
+                drm_i915_gem_vm_prefetch p;
+                EXPECT_EQ(gpu.prefetch(m->data(), m->size(),
+                                       r & 1 ? I915_SVM_REGION_SYSTEM : I915_SVM_REGION_LOCAL, &p),
+                          0);
+                migrated += p.moved;
+            }
+        stop = true;
+        mover.join();
+        EXPECT_GT(moved, 0u);
+        EXPECT_GT(migrated, 0u);
+        uffd.leave(a.data(), a.size());
+        uffd.leave(b.data(), b.size());
+        /* Every page is in exactly one of the two places. */
+        for (size_t i = 0; i < pages; i++)
+            ASSERT_EQ(a.dwords()[i * kPage / 4] + b.dwords()[i * kPage / 4], i + 1) << "page " << i;
+    }
 };
 
 /* A submission cannot wait for user space: what is missing is left out, and found once filled. */
@@ -105,94 +151,13 @@ TEST_F(Userfault, MissingPagesAreReachedOnceFilled)
 /* Moving takes the locks of pages inside a notifier's section: prefetch must not wait for one. */
 TEST_F(Userfault, MovesAndPrefetchesGetOn)
 {
-    if (!(capabilities() & I915_SVM_CAP_DEVMEM))
-        GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
-    constexpr size_t kPages = 1024;
-    constexpr unsigned kRounds = 8;
-    Memory a(kPages * kPage, kHuge), b(kPages * kPage, kHuge);
-    for (Memory *m : {&a, &b}) {
-        madvise(m->data(), m->size(), MADV_NOHUGEPAGE);
-        madvise(m->data(), m->size(), MADV_DONTFORK);
-    }
-    for (size_t i = 0; i < kPages; i++)
-        a.dwords()[i * kPage / 4] = uint32_t(i + 1);
-    Uffd uffd(kFeatureMove);
-    ASSERT_TRUE(uffd.good());
-    ASSERT_TRUE(uffd.watch(a.data(), a.size()));
-    ASSERT_TRUE(uffd.watch(b.data(), b.size()));
-    std::atomic<bool> stop{false};
-    std::atomic<unsigned> moved{0};
-    std::thread mover([&] {
-        for (unsigned r = 0; !stop; r++)
-            for (size_t i = 0; i < kPages && !stop; i++) {
-                char *from = a.data() + i * kPage, *to = b.data() + i * kPage;
-                moved += !uffd.move(r & 1 ? from : to, r & 1 ? to : from, kPage);
-            }
-    });
-    uint64_t migrated = 0;
-    for (unsigned r = 0; r < kRounds; r++)
-        for (Memory *m : {&a, &b}) {
-            drm_i915_gem_vm_prefetch p;
-            EXPECT_EQ(gpu.prefetch(m->data(), m->size(),
-                                   r & 1 ? I915_SVM_REGION_SYSTEM : I915_SVM_REGION_LOCAL, &p),
-                      0);
-            migrated += p.moved;
-        }
-    stop = true;
-    mover.join();
-    EXPECT_GT(moved, 0u);
-    EXPECT_GT(migrated, 0u);
-    uffd.leave(a.data(), a.size());
-    uffd.leave(b.data(), b.size());
-    /* Every page is in exactly one of the two places. */
-    for (size_t i = 0; i < kPages; i++)
-        ASSERT_EQ(a.dwords()[i * kPage / 4] + b.dwords()[i * kPage / 4], i + 1) << "page " << i;
+    moveAndPrefetch(MADV_NOHUGEPAGE, 1024, kPage, 8);
 }
 
 /* A huge page on its way to the device is waited for, not taken for something else. */
 TEST_F(Userfault, HugePagesMoveAndMigrate)
 {
-    if (!(capabilities() & I915_SVM_CAP_DEVMEM))
-        GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
-    constexpr size_t kCount = 4, kPages = kCount * kHuge / kPage;
-    constexpr unsigned kRounds = 16;
-    Memory a(kCount * kHuge, kHuge), b(kCount * kHuge, kHuge);
-    Uffd uffd(kFeatureMove);
-    ASSERT_TRUE(uffd.good());
-    for (Memory *m : {&a, &b}) {
-        madvise(m->data(), m->size(), MADV_HUGEPAGE);
-        madvise(m->data(), m->size(), MADV_DONTFORK);
-    }
-    for (size_t i = 0; i < kPages; i++)
-        a.dwords()[i * kPage / 4] = uint32_t(i + 1);
-    ASSERT_TRUE(uffd.watch(a.data(), a.size()));
-    ASSERT_TRUE(uffd.watch(b.data(), b.size()));
-    std::atomic<bool> stop{false};
-    std::atomic<unsigned> moved{0};
-    std::thread mover([&] {
-        for (unsigned r = 0; !stop; r++)
-            for (size_t i = 0; i < kCount && !stop; i++) {
-                char *from = a.data() + i * kHuge, *to = b.data() + i * kHuge;
-                moved += !uffd.move(r & 1 ? from : to, r & 1 ? to : from, kHuge);
-            }
-    });
-    uint64_t migrated = 0;
-    for (unsigned r = 0; r < kRounds; r++)
-        for (Memory *m : {&a, &b}) {
-            drm_i915_gem_vm_prefetch p;
-            EXPECT_EQ(gpu.prefetch(m->data(), m->size(),
-                                   r & 1 ? I915_SVM_REGION_SYSTEM : I915_SVM_REGION_LOCAL, &p),
-                      0);
-            migrated += p.moved;
-        }
-    stop = true;
-    mover.join();
-    EXPECT_GT(moved, 0u);
-    EXPECT_GT(migrated, 0u);
-    uffd.leave(a.data(), a.size());
-    uffd.leave(b.data(), b.size());
-    for (size_t i = 0; i < kPages; i++)
-        ASSERT_EQ(a.dwords()[i * kPage / 4] + b.dwords()[i * kPage / 4], i + 1) << "page " << i;
+    moveAndPrefetch(MADV_HUGEPAGE, 4, kHuge, 16);
 }
 
 } // namespace svm
