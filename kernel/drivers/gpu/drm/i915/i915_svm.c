@@ -38,6 +38,10 @@
 
 #define DEFAULT_POPULATE_LIMIT	SZ_1G
 
+/* Address spaces that have had SVM on. The lock is outside svm->mutex. */
+static DEFINE_MUTEX(all_lock);
+static LIST_HEAD(all);
+
 /* What the hooks and the page-table code take for granted of i915. */
 static_assert(I915_GTT_PAGE_SIZE_2M == SZ_2M);
 static_assert(I915_PDES == 512);
@@ -171,6 +175,57 @@ static struct i915_svm *svm_create(struct i915_address_space *vm)
 	return svm;
 }
 
+static void all_add(struct i915_svm *svm)
+{
+	mutex_lock(&all_lock);
+	list_add_tail(&svm->all_link, &all);
+	mutex_unlock(&all_lock);
+}
+
+static void all_remove(struct i915_svm *svm)
+{
+	mutex_lock(&all_lock);
+	list_del(&svm->all_link);
+	mutex_unlock(&all_lock);
+}
+
+/**
+ * i915_svm_for_each - call a function for every address space with SVM
+ * @i915: the device they are of
+ * @fn: the function
+ * @data: its second argument
+ */
+void i915_svm_for_each(struct drm_i915_private *i915,
+		       void (*fn)(struct i915_svm *svm, void *data), void *data)
+{
+	struct i915_svm *svm;
+
+	mutex_lock(&all_lock);
+	list_for_each_entry(svm, &all, all_link)
+		if (svm->vm->i915 == i915)
+			fn(svm, data);
+	mutex_unlock(&all_lock);
+}
+
+static void suspend_one(struct i915_svm *svm, void *unused)
+{
+	i915_svm_take_away_all(svm);
+}
+
+/**
+ * i915_svm_suspend - the device is about to lose its local memory
+ * @i915: the device, idle; processes are frozen
+ *
+ * Page tables in local memory are saved and come back as they were. What is
+ * taken away in between, by reclaim or by moving out of local memory, would be in
+ * them again: so nothing is in them when they are saved.
+ */
+void i915_svm_suspend(struct drm_i915_private *i915)
+{
+	if (HAS_LMEM(i915))
+		i915_svm_for_each(i915, suspend_one, NULL);
+}
+
 /**
  * i915_svm_get - the SVM state of an address space, made when there is none
  * @vm: the address space
@@ -196,7 +251,7 @@ struct i915_svm *i915_svm_get(struct i915_address_space *vm)
 		return old;
 	}
 
-	i915_svm_debugfs_add(svm);
+	all_add(svm);
 	return svm;
 }
 
@@ -378,7 +433,7 @@ void i915_svm_vm_release(struct i915_address_space *vm)
 	if (!svm)
 		return;
 
-	i915_svm_debugfs_remove(svm);
+	all_remove(svm);
 	flush_work(&svm->fault.work);
 
 	mutex_lock(&svm->mutex);
@@ -390,6 +445,13 @@ void i915_svm_vm_release(struct i915_address_space *vm)
 	i915_svm_pt_free_stash(svm);
 	vm->svm = NULL;
 	svm_free(svm);
+}
+
+/* May the calling process submit, though what is bound is not its memory? */
+static bool others_may_submit(struct i915_svm *svm)
+{
+	return !READ_ONCE(svm->enabled) ||
+		!(READ_ONCE(svm->mirror) || READ_ONCE(svm->bound_bytes));
 }
 
 /**
@@ -416,7 +478,7 @@ int i915_svm_exec_prepare(struct i915_address_space *vm, struct i915_svm **out)
 	if (svm->enabled) {
 		i915_svm_count(svm, SUBMITS, 1);
 		if (svm->mm != current->mm)
-			err = svm->mirror || svm->bound_bytes ? -EPERM : 0;
+			err = others_may_submit(svm) ? 0 : -EPERM;
 		else if (svm->mirror)
 			err = i915_svm_mirror_update(svm);
 		if (!err && svm->mm == current->mm)
@@ -470,8 +532,7 @@ int i915_svm_exec_commit(struct i915_address_space *vm, struct i915_svm *svm,
 	read_lock(&svm->notifier_lock);
 	/* Enabled by another process since prepare: that is to refuse it. */
 	if (list_empty(&svm->dirty) &&
-	    !(svm->mm != current->mm && READ_ONCE(svm->enabled) &&
-	      (READ_ONCE(svm->mirror) || READ_ONCE(svm->bound_bytes)))) {
+	    (svm->mm == current->mm || others_may_submit(svm))) {
 		for (i = 0; i < count && rqs[i]; i++)
 			dma_resv_add_fence(i915_svm_resv(svm), &rqs[i]->fence,
 					   DMA_RESV_USAGE_BOOKKEEP);

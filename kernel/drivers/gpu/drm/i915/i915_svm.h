@@ -86,6 +86,9 @@ void i915_svm_gpu_fault(struct intel_gt *gt, intel_engine_mask_t engines);
 void i915_svm_show_fdinfo(struct drm_printer *p,
 			  struct drm_i915_file_private *file_priv);
 
+/* The GPU is idle, and local memory about to be saved, page tables with it. */
+void i915_svm_suspend(struct drm_i915_private *i915);
+
 /* An object, locked, loses its memory, or is touched by the CPU. */
 int i915_svm_bo_unbind(struct drm_i915_gem_object *obj, unsigned long flags);
 void i915_svm_bo_cpu_fault(struct drm_i915_gem_object *obj);
@@ -149,6 +152,8 @@ static inline void i915_svm_gpu_fault(struct intel_gt *gt,
 
 static inline void i915_svm_show_fdinfo(struct drm_printer *p,
 					struct drm_i915_file_private *file_priv) {}
+
+static inline void i915_svm_suspend(struct drm_i915_private *i915) {}
 
 static inline int i915_svm_bo_unbind(struct drm_i915_gem_object *obj, unsigned long flags)
 {

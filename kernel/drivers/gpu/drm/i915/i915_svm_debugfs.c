@@ -3,8 +3,7 @@
  * DOC: Seeing into shared virtual memory
  *
  * debugfs dri/N/i915_svm lists every address space that has SVM, with its
- * counters; for its page tables see i915_svm_dump.c. The list has a lock of
- * its own, outside svm->mutex.
+ * counters; for its page tables see i915_svm_dump.c.
  */
 
 #include <linux/debugfs.h>
@@ -17,9 +16,6 @@
 #include "i915_svm.h"
 #include "i915_svm_devmem.h"
 #include "i915_svm_types.h"
-
-static DEFINE_MUTEX(list_lock);
-static LIST_HEAD(all);
 
 static const char * const stat_names[] = {
 	[I915_SVM_STAT_SUBMITS] = "submits",
@@ -37,30 +33,9 @@ static const char * const stat_names[] = {
 };
 static_assert(ARRAY_SIZE(stat_names) == I915_SVM_STAT_COUNT);
 
-/**
- * i915_svm_debugfs_add - list an address space
- * @svm: the address space
- */
-void i915_svm_debugfs_add(struct i915_svm *svm)
+static void show_one(struct i915_svm *svm, void *data)
 {
-	mutex_lock(&list_lock);
-	list_add_tail(&svm->all_link, &all);
-	mutex_unlock(&list_lock);
-}
-
-/**
- * i915_svm_debugfs_remove - list it no longer
- * @svm: the address space
- */
-void i915_svm_debugfs_remove(struct i915_svm *svm)
-{
-	mutex_lock(&list_lock);
-	list_del(&svm->all_link);
-	mutex_unlock(&list_lock);
-}
-
-static void show_one(struct seq_file *m, struct i915_svm *svm)
-{
+	struct seq_file *m = data;
 	struct drm_printer p = drm_seq_file_printer(m);
 	unsigned int i;
 
@@ -77,14 +52,8 @@ static int i915_svm_show(struct seq_file *m, void *unused)
 {
 	struct drm_i915_private *i915 = m->private;
 	struct drm_printer p = drm_seq_file_printer(m);
-	struct i915_svm *svm;
 
-	mutex_lock(&list_lock);
-	list_for_each_entry(svm, &all, all_link)
-		if (svm->vm->i915 == i915)
-			show_one(m, svm);
-	mutex_unlock(&list_lock);
-
+	i915_svm_for_each(i915, show_one, m);
 	if (i915->svm_account) {
 		drm_puts(&p, "device:\n");
 		i915_svm_account_show(i915->svm_account, &p, "  ");
@@ -94,27 +63,26 @@ static int i915_svm_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(i915_svm);
 
-static void dump_all(struct seq_file *m, bool entries)
+static void dump_pages(struct i915_svm *svm, void *m)
 {
-	struct i915_svm *svm;
-
-	mutex_lock(&list_lock);
-	list_for_each_entry(svm, &all, all_link)
-		if (svm->vm->i915 == m->private)
-			i915_svm_dump(m, svm, entries);
-	mutex_unlock(&list_lock);
+	i915_svm_dump(m, svm, false);
 }
 
 static int i915_svm_pages_show(struct seq_file *m, void *unused)
 {
-	dump_all(m, false);
+	i915_svm_for_each(m->private, dump_pages, m);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(i915_svm_pages);
 
+static void dump_entries(struct i915_svm *svm, void *m)
+{
+	i915_svm_dump(m, svm, true);
+}
+
 static int i915_svm_entries_show(struct seq_file *m, void *unused)
 {
-	dump_all(m, true);
+	i915_svm_for_each(m->private, dump_entries, m);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(i915_svm_entries);

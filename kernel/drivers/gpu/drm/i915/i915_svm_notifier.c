@@ -346,6 +346,13 @@ static void zap_one(struct i915_svm *svm, struct i915_svm_block *block,
 	i915_svm_block_zap(svm, block, first, last);
 }
 
+static void take_one(struct i915_svm *svm, struct i915_svm_block *block,
+		     unsigned int first, unsigned int last)
+{
+	i915_svm_block_mark(svm, block);
+	i915_svm_block_zap(svm, block, first, last);
+}
+
 /* What zap_one() takes away, but all of it stays valid and mapped for dma. */
 static void hide_one(struct i915_svm *svm, struct i915_svm_block *block,
 		     unsigned int first, unsigned int last)
@@ -440,6 +447,32 @@ bool i915_svm_take_away(struct i915_svm *svm, u64 start, u64 last)
 	i915_svm_flush_tlb(svm);
 
 	return true;
+}
+
+/**
+ * i915_svm_take_away_all - leave nothing but scratch in the page tables
+ * @svm: the address space, idle, and nobody submits
+ *
+ * The next submission finds it all again.
+ */
+void i915_svm_take_away_all(struct i915_svm *svm)
+{
+	struct i915_svm_chunk *chunk;
+	unsigned long index = 0;
+
+	do {
+		/* By chunk, for there may be many; they come and go in between. */
+		write_lock(&svm->notifier_lock);
+		chunk = xa_find(&svm->chunks, &index, ULONG_MAX, XA_PRESENT);
+		if (chunk) {
+			const u64 last = chunk->start + I915_SVM_CHUNK_SIZE - 1;
+
+			for_each_valid(chunk, chunk->start, last, false, take_one);
+			for_each_valid(chunk, chunk->start, last, true, take_one);
+		}
+		write_unlock(&svm->notifier_lock);
+		cond_resched();
+	} while (chunk && index++ < ULONG_MAX);
 }
 
 static bool invalidate(struct mmu_interval_notifier *mni,

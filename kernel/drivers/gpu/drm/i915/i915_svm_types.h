@@ -274,7 +274,7 @@ struct i915_svm {
 	struct work_struct ban_work;
 	struct i915_svm_gpu_fault fault;
 	struct i915_svm_account *account;
-	struct list_head all_link; /* for debugfs */
+	struct list_head all_link; /* see i915_svm_for_each() */
 	atomic64_t stats[I915_SVM_STAT_COUNT];
 };
 
@@ -320,6 +320,8 @@ static inline struct dma_resv *i915_svm_resv(struct i915_svm *svm)
 /* i915_svm.c */
 struct i915_svm *i915_svm_get(struct i915_address_space *vm);
 int i915_svm_enable(struct i915_address_space *vm, u64 value);
+void i915_svm_for_each(struct drm_i915_private *i915,
+		       void (*fn)(struct i915_svm *svm, void *data), void *data);
 
 /* i915_svm_range.c */
 int i915_svm_range_bind(struct i915_svm *svm, u64 start, u64 end, bool unshare,
@@ -335,10 +337,6 @@ void i915_svm_range_unbind_all(struct i915_svm *svm);
 struct i915_svm_block *i915_svm_block_lookup(struct i915_svm *svm, u64 addr);
 
 int i915_svm_range_query(struct i915_svm *svm, struct drm_i915_gem_vm_query *q);
-
-/* i915_svm_debugfs.c */
-void i915_svm_debugfs_add(struct i915_svm *svm);
-void i915_svm_debugfs_remove(struct i915_svm *svm);
 
 /* i915_svm_fault.c */
 void i915_svm_fault_init(struct i915_svm *svm);
@@ -359,6 +357,7 @@ void i915_svm_flush_tlb(struct i915_svm *svm);
 
 bool i915_svm_take_away(struct i915_svm *svm, u64 start, u64 last);
 bool i915_svm_any_valid(struct i915_svm *svm, u64 start, u64 last);
+void i915_svm_take_away_all(struct i915_svm *svm);
 
 /* i915_svm_advice.c */
 int i915_svm_advise(struct i915_svm *svm, u64 start, u64 end, u32 attribute,

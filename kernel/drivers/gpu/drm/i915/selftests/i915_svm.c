@@ -8,7 +8,9 @@
 #include <linux/pagemap.h>
 #include <linux/prandom.h>
 
+#include "gem/i915_gem_pm.h"
 #include "gt/gen8_ppgtt.h"
+#include "gt/intel_gt.h"
 #include "i915_selftest.h"
 #include "i915_svm_devmem_types.h"
 #include "mock_gem_device.h"
@@ -884,6 +886,136 @@ static int igt_svm_migrate(void *arg)
 	return err;
 }
 
+static int check_valid(struct i915_svm *svm, u64 start, u64 size, bool valid,
+		       const char *when)
+{
+	struct drm_i915_gem_vm_query q = { .start = start, .length = size };
+	int err;
+
+	err = i915_svm_range_query(svm, &q);
+	if (!err && q.bytes_invalid != (valid ? 0 : size)) {
+		pr_err("%s: %llu of %llu bytes are invalid\n", when, q.bytes_invalid, size);
+		err = -EINVAL;
+	}
+	return err;
+}
+
+/* All tables of a range hold what the blocks say. */
+static int check_tables(struct i915_svm *svm, u64 start, u64 size, const char *when)
+{
+	struct i915_svm_block *block;
+	int err = 0;
+	u64 addr;
+
+	for (addr = start; !err && addr < start + size; addr += I915_SVM_BLOCK_SIZE) {
+		block = i915_svm_block_lookup(svm, addr);
+		if (block && block->leaf == I915_SVM_LEAF_4K)
+			err = check_table(svm, block, when);
+	}
+	return err;
+}
+
+/* As power that goes does. */
+static void lose_local_memory(struct drm_i915_private *i915)
+{
+	struct intel_memory_region *mr = i915->mm.regions[INTEL_REGION_LMEM_0];
+	resource_size_t offset;
+
+	for (offset = 0; offset < resource_size(&mr->io); offset += SZ_2M) {
+		void __iomem *p = io_mapping_map_wc(&mr->iomap, offset, SZ_2M);
+
+		memset_io(p, 0x5a, SZ_2M);
+		io_mapping_unmap(p);
+		cond_resched();
+	}
+}
+
+/* Down and up again, like the selftests of i915_gem.c, but with local memory saved and lost. */
+static int suspend_and_resume(struct drm_i915_private *i915)
+{
+	intel_wakeref_t wakeref;
+	int err;
+
+	err = i915_gem_backup_suspend(i915);
+	if (err)
+		return err;
+
+	with_intel_runtime_pm(&i915->runtime_pm, wakeref) {
+		i915_ggtt_suspend(to_gt(i915)->ggtt);
+		i915_gem_suspend_late(i915);
+		lose_local_memory(i915);
+		i915_ggtt_resume(to_gt(i915)->ggtt);
+		if (GRAPHICS_VER(i915) >= 8)
+			setup_private_pat(to_gt(i915));
+		i915_gem_resume(i915);
+	}
+
+	return intel_gt_is_wedged(to_gt(i915)) ? -EIO : 0;
+}
+
+/* Bound memory, the first 2 MiB of it on the device, across a suspend. */
+static int suspend_memory(struct i915_svm *svm, struct i915_svm_devmem *dm,
+			  unsigned long addr, unsigned long size)
+{
+	struct i915_svm_move how = { .to_device = true, .account = svm->account,
+				     .granule = SZ_2M };
+	struct i915_svm_migrated out;
+	int err;
+
+	err = write_memory(addr, size);
+	if (!err)
+		err = i915_svm_range_bind(svm, addr, addr + size, false, NULL, 0);
+	if (!err)
+		err = i915_svm_migrate_range(dm, svm->mm, addr, addr + SZ_2M, &how, &out);
+	if (!err && out.moved != SZ_2M)
+		err = -ENOSPC;
+	if (!err)
+		err = i915_svm_validate(svm);
+	if (!err)
+		err = check_valid(svm, addr, size, true, "before");
+	if (!err)
+		err = suspend_and_resume(svm->vm->i915);
+	if (!err)
+		err = check_valid(svm, addr, size, false, "after");
+	if (!err)
+		err = check_tables(svm, addr, size, "after");
+	if (!err)
+		err = i915_svm_validate(svm);
+	if (!err)
+		err = check_valid(svm, addr, size, true, "at the next submission");
+	if (!err)
+		err = check_tables(svm, addr, size, "at the next submission");
+	if (!err)
+		err = read_memory(addr, size);
+	/* And the blitter still copies. */
+	return err ?: move_memory(svm, dm, addr, size);
+}
+
+static int igt_svm_suspend(void *arg)
+{
+	const unsigned long size = SZ_4M + SZ_64K + SZ_4K;
+	struct i915_svm *svm = arg;
+	struct i915_svm_devmem *dm = i915_svm_devmem_get(svm->vm->i915);
+	unsigned long addr;
+	int err;
+
+	if (IS_ERR(dm))
+		return PTR_ERR(dm) == -ENODEV ? 0 : PTR_ERR(dm);
+
+	addr = vm_mmap(NULL, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	if (IS_ERR_VALUE(addr))
+		return addr;
+
+	all_add(svm);
+	mutex_lock(&svm->mutex);
+	err = suspend_memory(svm, dm, addr, size);
+	i915_svm_range_unbind_all(svm);
+	mutex_unlock(&svm->mutex);
+	all_remove(svm);
+	vm_munmap(addr, size);
+	return err;
+}
+
 #endif
 
 int i915_svm_live_selftests(struct drm_i915_private *i915)
@@ -897,6 +1029,7 @@ int i915_svm_live_selftests(struct drm_i915_private *i915)
 		SUBTEST(igt_svm_copy),
 		SUBTEST(igt_svm_copy_whole),
 		SUBTEST(igt_svm_migrate),
+		SUBTEST(igt_svm_suspend),
 #endif
 	};
 	struct i915_ppgtt *ppgtt;
