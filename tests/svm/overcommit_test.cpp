@@ -6,6 +6,7 @@
 #include "gpu.h"
 #include "surroundings.h"
 
+#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -302,6 +303,38 @@ TEST_P(Overcommit, LosesNothing)
     }
     for (size_t i = 0; i < pieces && !HasFatalFailure(); i++)
         expectSame(i);
+}
+
+/* One bound, one listed, each more than half of local memory, and neither may live elsewhere. */
+TEST(OvercommitObjects, ThatDoNotFitTogetherAreRefused)
+{
+    if (!(capabilities() & I915_SVM_CAP_DEVMEM))
+        GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
+    Gpu gpu;
+    ASSERT_EQ(gpu.enable(I915_SVM_VM_ENABLE), 0);
+    const size_t size = localMemory(gpu.fd()) * 5 / 8 / kHuge * kHuge;
+    void *p =
+        mmap(nullptr, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    ASSERT_NE(p, MAP_FAILED);
+    char *space = static_cast<char *>(p);
+    const uint32_t bound = gpu.createLocal(size, false);
+    ASSERT_EQ(gpu.bindObject(space, size, bound, 0), 0);
+    ASSERT_EQ(gpu.run(Batch().storeDword(space, 7)), 0);
+
+    drm_i915_gem_exec_object2 listed = {};
+    listed.handle = gpu.createLocal(size, false);
+    listed.offset = reinterpret_cast<uintptr_t>(space + size);
+    listed.flags = EXEC_OBJECT_PINNED | EXEC_OBJECT_SUPPORTS_48B_ADDRESS;
+    uint32_t handle = 0;
+    EXPECT_EQ(gpu.trySubmit(Batch(), &handle, Ring::kRender, {listed}), ENOSPC);
+
+    gpu.close(listed.handle);
+    ASSERT_EQ(gpu.run(Batch().storeDword(space + 4, 8)), 0);
+    const uint32_t *map = static_cast<uint32_t *>(gpu.map(bound, kPage));
+    EXPECT_EQ(map[0], 7u) << "what it held was lost";
+    EXPECT_EQ(map[1], 8u);
+    munmap(const_cast<uint32_t *>(map), kPage);
+    munmap(space, 2 * size);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Overcommit, testing::ValuesIn(cells()), cellName);

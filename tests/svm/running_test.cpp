@@ -159,6 +159,7 @@ TEST_F(Running, AnotherProcessIsRefused)
         uint32_t handle;
         const bool refused = gpu.trySubmit(Batch(), &handle) == EPERM &&
                              gpu.bind(m.data(), kPage) == EPERM &&
+                             gpu.setParam(I915_GEM_VM_PARAM_SVM_GRANULE, kPage) == EPERM &&
                              gpu.enable(I915_SVM_VM_MIRROR) == EPERM;
         _exit(refused ? 0 : 1);
     }

@@ -38,6 +38,12 @@
 
 #define DEFAULT_POPULATE_LIMIT	SZ_1G
 
+/*
+ * Objects bound and objects listed that do not fit in local memory together push
+ * each other out at each submission: that is tried again so often.
+ */
+#define MAX_PUSHED_OUT		32
+
 /* Address spaces that have had SVM on. The lock is outside svm->mutex. */
 static DEFINE_MUTEX(all_lock);
 static LIST_HEAD(all);
@@ -510,6 +516,27 @@ int i915_svm_exec_lock(struct i915_svm *svm, struct i915_gem_ww_ctx *ww,
 	return dma_resv_reserve_fences(i915_svm_resv(svm), num_fences);
 }
 
+/* Something is dirty: may the submission be tried again? */
+static int try_again(struct i915_svm *svm)
+{
+	struct i915_svm_block *block;
+	bool object = false;
+
+	lockdep_assert_held(&svm->notifier_lock);
+
+	list_for_each_entry(block, &svm->dirty, link)
+		object |= !bitmap_empty(block->object, I915_SVM_BLOCK_PAGES);
+	if (!object) {
+		atomic_set(&svm->pushed_out, 0);
+		return -EAGAIN;
+	}
+
+	if (atomic_inc_return(&svm->pushed_out) < MAX_PUSHED_OUT)
+		return -EAGAIN;
+	atomic_set(&svm->pushed_out, 0);
+	return -ENOSPC;
+}
+
 /**
  * i915_svm_exec_commit - third station of a submission
  * @vm: the address space
@@ -517,6 +544,9 @@ int i915_svm_exec_lock(struct i915_svm *svm, struct i915_gem_ww_ctx *ww,
  * @rqs: requests, built but for their commands
  * @count: how many
  * @noreclaim: task flags for i915_svm_exec_queued()
+ *
+ * Returns: 0; -EAGAIN when something became invalid since prepare; -ENOSPC when that
+ * does not end, because objects do not fit.
  */
 int i915_svm_exec_commit(struct i915_address_space *vm, struct i915_svm *svm,
 			 struct i915_request **rqs, unsigned int count,
@@ -530,21 +560,20 @@ int i915_svm_exec_commit(struct i915_address_space *vm, struct i915_svm *svm,
 		return READ_ONCE(vm->svm) ? -EAGAIN : 0;
 
 	read_lock(&svm->notifier_lock);
-	/* Enabled by another process since prepare: that is to refuse it. */
-	if (list_empty(&svm->dirty) &&
-	    (svm->mm == current->mm || others_may_submit(svm))) {
-		for (i = 0; i < count && rqs[i]; i++)
-			dma_resv_add_fence(i915_svm_resv(svm), &rqs[i]->fence,
-					   DMA_RESV_USAGE_BOOKKEEP);
-	} else {
-		err = -EAGAIN;
-	}
+	if (!list_empty(&svm->dirty))
+		err = try_again(svm);
+	else if (svm->mm != current->mm && !others_may_submit(svm))
+		err = -EAGAIN; /* enabled by another process since prepare: that is to refuse it */
+	for (i = 0; !err && i < count && rqs[i]; i++)
+		dma_resv_add_fence(i915_svm_resv(svm), &rqs[i]->fence, DMA_RESV_USAGE_BOOKKEEP);
 	read_unlock(&svm->notifier_lock);
 
 	if (err)
 		i915_svm_count(svm, SUBMIT_RETRIES, 1);
 	else
 		*noreclaim = memalloc_noreclaim_save();
+	if (!err && atomic_read(&svm->pushed_out))
+		atomic_set(&svm->pushed_out, 0);
 	return err;
 }
 

@@ -177,7 +177,8 @@ static int set_svm_param(struct i915_address_space *vm, u64 param, u64 value)
 	err = mutex_lock_interruptible(&svm->mutex);
 	if (err)
 		return err;
-	err = set_tunable(svm, param, value);
+	err = svm->enabled && svm->mm != current->mm ? -EPERM :
+		set_tunable(svm, param, value);
 	mutex_unlock(&svm->mutex);
 
 	return err;

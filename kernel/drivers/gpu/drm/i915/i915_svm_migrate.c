@@ -765,6 +765,7 @@ struct migration {
 
 	struct step *steps[2];
 	unsigned int next;
+	bool swapped_in; /* what was swapped out of this stretch, as far as it goes */
 };
 
 static bool watch_invalidate(struct mmu_interval_notifier *mni,
@@ -890,6 +891,49 @@ static int make_room(struct migration *m, struct step *step,
 	return 0;
 }
 
+/*
+ * A snapshot does not tell what is swapped out from what was never touched, but
+ * collecting does. Returns whether any of it was brought back to memory.
+ */
+static bool swap_in(struct migration *m, struct vm_area_struct *vma,
+		    unsigned long start, unsigned long end)
+{
+	struct step *step = m->steps[m->next];
+	DECLARE_BITMAP(swapped, STEP_PAGES) = {};
+	unsigned long i;
+	bool any = false;
+
+	if (!get_mm_counter(m->mm, MM_SWAPENTS))
+		return false;
+
+	finish(m, step);
+	step_args(step, vma, start, end, MIGRATE_VMA_SELECT_SYSTEM, NULL);
+	if (migrate_vma_setup(&step->args))
+		return false;
+	for (i = 0; i < step->args.npages; i++)
+		if (!step->src[i] && !(m->pfns[i] & HMM_PFN_VALID))
+			__set_bit(i, swapped);
+	migrate_vma_finalize(&step->args); /* nothing has a destination */
+
+	/* As if written to: what swap has a copy of does not move. */
+	for_each_set_bit(i, swapped, step->args.npages) {
+		if (fatal_signal_pending(current))
+			break;
+		any |= !fixup_user_fault(m->mm, start + (i << PAGE_SHIFT), FAULT_FLAG_WRITE, NULL);
+	}
+	return any;
+}
+
+/* Pages that came after the snapshot were counted as absent, or as there already. */
+static void count_late(struct migration *m, const struct snapshot *snap, unsigned long late)
+{
+	const unsigned long already = m->how->to_device ? snap->device : snap->system;
+	const unsigned long absent = min(late, snap->absent);
+
+	m->out->absent -= (u64)absent << PAGE_SHIFT;
+	m->out->already -= (u64)min(late - absent, already) << PAGE_SHIFT;
+}
+
 /* Move one stretch of at most STEP_SIZE inside one mapping. */
 static int migrate_stretch(struct migration *m, struct vm_area_struct *vma,
 			   unsigned long start, unsigned long end)
@@ -902,6 +946,8 @@ static int migrate_stretch(struct migration *m, struct vm_area_struct *vma,
 	struct snapshot snaps[I915_SVM_STEP_EXTENTS], snap;
 
 	snap = take_snapshot(m, start, end, snaps);
+	if (m->how->to_device && snap.absent && swap_in(m, vma, start, end))
+		snap = take_snapshot(m, start, end, snaps);
 	candidates = m->how->to_device ? snap.system : snap.device;
 	out->already += (u64)(m->how->to_device ? snap.device : snap.system) << PAGE_SHIFT;
 	out->absent += (u64)snap.absent << PAGE_SHIFT;
@@ -941,6 +987,7 @@ static int migrate_stretch(struct migration *m, struct vm_area_struct *vma,
 	no_memory = min(no_memory, candidates);
 	wrong_type = min(wrong_type, candidates - no_memory);
 	rest = candidates - no_memory - wrong_type;
+	count_late(m, &snap, step->copy.count - min_t(unsigned long, rest, step->copy.count));
 	rest -= min_t(unsigned long, rest, step->copy.count);
 	out->failed_memory += (u64)no_memory << PAGE_SHIFT;
 	if (vma_is_anonymous(vma))
