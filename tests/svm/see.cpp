@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "see.h"
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -100,6 +101,13 @@ Flow flowOf(const std::vector<std::string> &part, const std::string &what)
             return f;
     }
     throw std::runtime_error("no counter " + what);
+}
+
+Flow deviceFlow(const std::string &what)
+{
+    const std::vector<std::string> all = linesOf(debugfs("i915_svm"));
+    const auto from = std::find(all.begin(), all.end(), "device:");
+    return flowOf({from, all.end()}, what);
 }
 
 uint64_t fdinfoBytes(int fd, const std::string &key)

@@ -24,6 +24,8 @@ struct Flow {
     uint64_t pages = 0, bytes = 0, ns = 0;
 };
 Flow flowOf(const std::vector<std::string> &part, const std::string &what);
+/* The same of the device as a whole, now. */
+Flow deviceFlow(const std::string &what);
 
 /* Bytes behind a key of /proc/self/fdinfo; throws when it is not there. */
 uint64_t fdinfoBytes(int fd, const std::string &key);

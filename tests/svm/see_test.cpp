@@ -110,13 +110,6 @@ class See : public testing::Test
         return flowOf(partOf(debugfs("i915_svm"), name_), what);
     }
 
-    static Flow deviceFlow(const std::string &what)
-    {
-        const std::vector<std::string> all = linesOf(debugfs("i915_svm"));
-        const auto from = std::find(all.begin(), all.end(), "device:");
-        return flowOf({from, all.end()}, what);
-    }
-
     std::string name_, old_;
     std::unique_ptr<Gpu> gpu_;
 };

@@ -2,6 +2,7 @@
 /* Memory that goes to swap or to disk while the GPU has it bound: what the GPU wrote must go too.
  */
 #include "gpu.h"
+#include "see.h"
 #include "surroundings.h"
 
 #include <cstring>
@@ -119,6 +120,55 @@ TEST_F(Swap, PrefetchTellsSwappedFromAbsent)
     EXPECT_EQ(a.absent, kHole * kPage);
     EXPECT_EQ(a.moved + a.failed_busy, m.size() - kHole * kPage);
     EXPECT_EQ(pagesPresent(m.data(), kHole * kPage), 0u);
+}
+
+/* A file's pages that nobody touched are in no swap: they are not read, or copied, to be moved. */
+TEST_F(Swap, PrefetchLeavesUntouchedFilesAlone)
+{
+    if (!(capabilities() & I915_SVM_CAP_DEVMEM))
+        GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
+    pageOut();
+    const int fd = memfd_create("file", 0);
+    ASSERT_GE(fd, 0);
+    ASSERT_EQ(ftruncate(fd, kHuge), 0);
+    void *p = mmap(nullptr, kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    ASSERT_NE(p, MAP_FAILED);
+    drm_i915_gem_vm_prefetch a;
+    ASSERT_EQ(gpu.prefetch(p, kHuge, I915_SVM_REGION_LOCAL, &a), 0);
+    EXPECT_EQ(a.absent, kHuge);
+    munmap(p, kHuge);
+    close(fd);
+}
+
+TEST_F(Swap, ReadOnlyPagesPrefetchToo)
+{
+    if (!(capabilities() & I915_SVM_CAP_DEVMEM))
+        GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
+    pageOut();
+    ASSERT_EQ(mprotect(m.data(), m.size(), PROT_READ), 0);
+    drm_i915_gem_vm_prefetch a;
+    ASSERT_EQ(gpu.prefetch(m.data(), m.size(), I915_SVM_REGION_LOCAL, &a), 0);
+    EXPECT_EQ(a.absent, 0u);
+    EXPECT_EQ(a.moved + a.failed_busy, m.size());
+    expectAdded(0);
+    ASSERT_EQ(mprotect(m.data(), m.size(), PROT_READ | PROT_WRITE), 0);
+}
+
+/* Huge pages beside what is swapped out are not split for it. */
+TEST_F(Swap, PrefetchKeepsHugePagesWhole)
+{
+    if (!(capabilities() & I915_SVM_CAP_DEVMEM))
+        GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
+    Memory two(2 * kHuge, kHuge);
+    ASSERT_EQ(madvise(two.data(), two.size(), MADV_HUGEPAGE), 0);
+    memset(two.data(), 1, kHuge); /* the other one is absent */
+    pageOut();
+    const uint64_t before = deviceFlow("to_device 2M").pages;
+    drm_i915_gem_vm_prefetch a;
+    ASSERT_EQ(gpu.prefetch(two.data(), two.size(), I915_SVM_REGION_LOCAL, &a), 0);
+    EXPECT_EQ(a.moved, kHuge);
+    EXPECT_EQ(a.absent, kHuge);
+    EXPECT_EQ(deviceFlow("to_device 2M").pages, before + 1);
 }
 
 /* Write-back cleans the page behind the GPU's back; what it writes next must reach the disk too. */

@@ -228,7 +228,12 @@ static void suspend_one(struct i915_svm *svm, void *unused)
  */
 void i915_svm_suspend(struct drm_i915_private *i915)
 {
-	if (HAS_LMEM(i915))
+	intel_wakeref_t wakeref;
+
+	if (!HAS_LMEM(i915))
+		return;
+
+	with_intel_runtime_pm(&i915->runtime_pm, wakeref)
 		i915_svm_for_each(i915, suspend_one, NULL);
 }
 
@@ -520,13 +525,13 @@ int i915_svm_exec_lock(struct i915_svm *svm, struct i915_gem_ww_ctx *ww,
 static int try_again(struct i915_svm *svm)
 {
 	struct i915_svm_block *block;
-	bool object = false;
+	bool pushed_out = false;
 
 	lockdep_assert_held(&svm->notifier_lock);
 
 	list_for_each_entry(block, &svm->dirty, link)
-		object |= !bitmap_empty(block->object, I915_SVM_BLOCK_PAGES);
-	if (!object) {
+		pushed_out |= block->pushed_out;
+	if (!pushed_out) {
 		atomic_set(&svm->pushed_out, 0);
 		return -EAGAIN;
 	}

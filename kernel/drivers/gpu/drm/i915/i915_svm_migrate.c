@@ -765,7 +765,9 @@ struct migration {
 
 	struct step *steps[2];
 	unsigned int next;
-	bool swapped_in; /* what was swapped out of this stretch, as far as it goes */
+
+	unsigned long swapped_in; /* address up to which nothing is swapped out any more */
+	bool let_in; /* writers of mmap_lock, before going on */
 };
 
 static bool watch_invalidate(struct mmu_interval_notifier *mni,
@@ -891,39 +893,6 @@ static int make_room(struct migration *m, struct step *step,
 	return 0;
 }
 
-/*
- * A snapshot does not tell what is swapped out from what was never touched, but
- * collecting does. Returns whether any of it was brought back to memory.
- */
-static bool swap_in(struct migration *m, struct vm_area_struct *vma,
-		    unsigned long start, unsigned long end)
-{
-	struct step *step = m->steps[m->next];
-	DECLARE_BITMAP(swapped, STEP_PAGES) = {};
-	unsigned long i;
-	bool any = false;
-
-	if (!get_mm_counter(m->mm, MM_SWAPENTS))
-		return false;
-
-	finish(m, step);
-	step_args(step, vma, start, end, MIGRATE_VMA_SELECT_SYSTEM, NULL);
-	if (migrate_vma_setup(&step->args))
-		return false;
-	for (i = 0; i < step->args.npages; i++)
-		if (!step->src[i] && !(m->pfns[i] & HMM_PFN_VALID))
-			__set_bit(i, swapped);
-	migrate_vma_finalize(&step->args); /* nothing has a destination */
-
-	/* As if written to: what swap has a copy of does not move. */
-	for_each_set_bit(i, swapped, step->args.npages) {
-		if (fatal_signal_pending(current))
-			break;
-		any |= !fixup_user_fault(m->mm, start + (i << PAGE_SHIFT), FAULT_FLAG_WRITE, NULL);
-	}
-	return any;
-}
-
 /* Pages that came after the snapshot were counted as absent, or as there already. */
 static void count_late(struct migration *m, const struct snapshot *snap, unsigned long late)
 {
@@ -946,8 +915,6 @@ static int migrate_stretch(struct migration *m, struct vm_area_struct *vma,
 	struct snapshot snaps[I915_SVM_STEP_EXTENTS], snap;
 
 	snap = take_snapshot(m, start, end, snaps);
-	if (m->how->to_device && snap.absent && swap_in(m, vma, start, end))
-		snap = take_snapshot(m, start, end, snaps);
 	candidates = m->how->to_device ? snap.system : snap.device;
 	out->already += (u64)(m->how->to_device ? snap.device : snap.system) << PAGE_SHIFT;
 	out->absent += (u64)snap.absent << PAGE_SHIFT;
@@ -1010,6 +977,48 @@ static bool pages_can_move(const struct vm_area_struct *vma)
 		!vma_is_dax((struct vm_area_struct *)vma);
 }
 
+/* Exactly, unlike get_mm_counter(). */
+static bool any_swapped(struct mm_struct *mm)
+{
+	return percpu_counter_sum_positive(&mm->rss_stat[MM_SWAPENTS]);
+}
+
+/*
+ * Bring in what is swapped out. A snapshot does not tell it from what was never
+ * touched. Collecting does, for an owner of device pages who has none: then
+ * nothing is locked and no entry changes, but only what was never touched might move.
+ */
+static void swap_in(struct migration *m, struct vm_area_struct *vma,
+		    unsigned long start, unsigned long end)
+{
+	const unsigned int flags = vma->vm_flags & VM_WRITE ? FAULT_FLAG_WRITE : 0;
+	const unsigned long npages = (end - start) >> PAGE_SHIFT;
+	struct step *step = m->steps[m->next];
+	struct snapshot snap;
+	unsigned long i;
+
+	/* To fault may mean to wait for pages, which are not to be those of a step. */
+	finish_all(m);
+
+	if (!take_snapshot(m, start, end, &snap).absent)
+		return;
+
+	step_args(step, vma, start, end, MIGRATE_VMA_SELECT_DEVICE_PRIVATE, NULL);
+	step->args.pgmap_owner = &i915_svm_probe;
+	if (migrate_vma_setup(&step->args))
+		return;
+	for (i = 0; i < npages; i++)
+		if (m->pfns[i] & HMM_PFN_VALID)
+			step->src[i] = MIGRATE_PFN_MIGRATE;
+
+	/* As if written to: what swap has a copy of may not move. */
+	for (i = 0; i < npages && !fatal_signal_pending(current); i++)
+		if (!(step->src[i] & MIGRATE_PFN_MIGRATE) &&
+		    fixup_user_fault(m->mm, start + (i << PAGE_SHIFT), flags, NULL) == -ENOMEM)
+			break;
+	m->let_in = true;
+}
+
 /* One stretch, or the hole before the next mapping. Returns where to go on. */
 static long long migrate_at(struct migration *m, unsigned long addr,
 			    unsigned long end)
@@ -1031,6 +1040,14 @@ static long long migrate_at(struct migration *m, unsigned long addr,
 	}
 
 	next = min(next, round_down(addr, STEP_SIZE) + STEP_SIZE);
+	if (m->how->to_device && vma_is_anonymous(vma) && m->swapped_in < next &&
+	    any_swapped(m->mm)) {
+		const unsigned long from = max(addr, m->swapped_in);
+
+		m->swapped_in = piece_end(from, next);
+		swap_in(m, vma, from, m->swapped_in);
+		return addr;
+	}
 	err = migrate_stretch(m, vma, addr, next);
 	return err ?: next;
 }
@@ -1051,7 +1068,8 @@ static int migrate_locked(struct migration *m, unsigned long start,
 			next = -EINTR;
 			break;
 		}
-		if (addr - slice >= LOCK_SLICE) {
+		if (addr - slice >= LOCK_SLICE || m->let_in) {
+			m->let_in = false;
 			finish_all(m);
 			mmap_read_unlock(m->mm);
 			cond_resched();

@@ -103,6 +103,9 @@ struct i915_svm_block {
 	u64 submit;
 	unsigned int tries;
 
+	/** @pushed_out: dirty because an object lost its memory; notifier_lock */
+	bool pushed_out;
+
 	/** @owned: pages inside a bound range; svm->mutex */
 	DECLARE_BITMAP(owned, I915_SVM_BLOCK_PAGES);
 	/** @ptes: pages we hold a count on in the page table; svm->mutex */
@@ -357,6 +360,7 @@ bool i915_svm_block_zap(struct i915_svm *svm, struct i915_svm_block *block,
 			unsigned int first, unsigned int last);
 void i915_svm_flush_tlb(struct i915_svm *svm);
 
+extern char i915_svm_probe;
 bool i915_svm_take_away(struct i915_svm *svm, u64 start, u64 last);
 bool i915_svm_any_valid(struct i915_svm *svm, u64 start, u64 last);
 void i915_svm_take_away_all(struct i915_svm *svm);

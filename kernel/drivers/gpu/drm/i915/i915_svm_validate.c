@@ -603,6 +603,7 @@ static void enter(struct i915_svm *svm, struct i915_svm_block *block,
 	}
 
 	block->dirty = false;
+	block->pushed_out = false;
 	if (bitmap_subset(block->owned, block->valid, I915_SVM_BLOCK_PAGES))
 		list_del_init(&block->link);
 	else

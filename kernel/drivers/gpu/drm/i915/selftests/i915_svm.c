@@ -922,9 +922,11 @@ static void lose_local_memory(struct drm_i915_private *i915)
 	resource_size_t offset;
 
 	for (offset = 0; offset < resource_size(&mr->io); offset += SZ_2M) {
-		void __iomem *p = io_mapping_map_wc(&mr->iomap, offset, SZ_2M);
+		const size_t size = min_t(resource_size_t, SZ_2M,
+					  resource_size(&mr->io) - offset);
+		void __iomem *p = io_mapping_map_wc(&mr->iomap, offset, size);
 
-		memset_io(p, 0x5a, SZ_2M);
+		memset_io(p, 0x5a, size);
 		io_mapping_unmap(p);
 		cond_resched();
 	}
@@ -973,8 +975,12 @@ static int suspend_memory(struct i915_svm *svm, struct i915_svm_devmem *dm,
 		err = i915_svm_validate(svm);
 	if (!err)
 		err = check_valid(svm, addr, size, true, "before");
-	if (!err)
+	if (!err) {
+		/* Nobody is inside a call then. */
+		mutex_unlock(&svm->mutex);
 		err = suspend_and_resume(svm->vm->i915);
+		mutex_lock(&svm->mutex);
+	}
 	if (!err)
 		err = check_valid(svm, addr, size, false, "after");
 	if (!err)
