@@ -522,23 +522,19 @@ int i915_svm_exec_lock(struct i915_svm *svm, struct i915_gem_ww_ctx *ww,
 }
 
 /* Something is dirty: may the submission be tried again? */
-static int try_again(struct i915_svm *svm)
+static int try_again(struct i915_svm *svm, atomic_t *pushed_out)
 {
 	struct i915_svm_block *block;
-	bool pushed_out = false;
+	bool any = false;
 
 	lockdep_assert_held(&svm->notifier_lock);
 
 	list_for_each_entry(block, &svm->dirty, link)
-		pushed_out |= block->pushed_out;
-	if (!pushed_out) {
-		atomic_set(&svm->pushed_out, 0);
+		any |= block->pushed_out;
+	if (!any || atomic_inc_return(pushed_out) < MAX_PUSHED_OUT)
 		return -EAGAIN;
-	}
 
-	if (atomic_inc_return(&svm->pushed_out) < MAX_PUSHED_OUT)
-		return -EAGAIN;
-	atomic_set(&svm->pushed_out, 0);
+	atomic_set(pushed_out, 0);
 	return -ENOSPC;
 }
 
@@ -546,6 +542,8 @@ static int try_again(struct i915_svm *svm)
  * i915_svm_exec_commit - third station of a submission
  * @vm: the address space
  * @svm: from i915_svm_exec_prepare()
+ * @pushed_out: of the submitting context: how often in a row it was refused
+ *	because objects that are bound had to make room
  * @rqs: requests, built but for their commands
  * @count: how many
  * @noreclaim: task flags for i915_svm_exec_queued()
@@ -554,7 +552,7 @@ static int try_again(struct i915_svm *svm)
  * does not end, because objects do not fit.
  */
 int i915_svm_exec_commit(struct i915_address_space *vm, struct i915_svm *svm,
-			 struct i915_request **rqs, unsigned int count,
+			 atomic_t *pushed_out, struct i915_request **rqs, unsigned int count,
 			 unsigned int *noreclaim)
 {
 	unsigned int i;
@@ -566,7 +564,7 @@ int i915_svm_exec_commit(struct i915_address_space *vm, struct i915_svm *svm,
 
 	read_lock(&svm->notifier_lock);
 	if (!list_empty(&svm->dirty))
-		err = try_again(svm);
+		err = try_again(svm, pushed_out);
 	else if (svm->mm != current->mm && !others_may_submit(svm))
 		err = -EAGAIN; /* enabled by another process since prepare: that is to refuse it */
 	for (i = 0; !err && i < count && rqs[i]; i++)
@@ -577,8 +575,8 @@ int i915_svm_exec_commit(struct i915_address_space *vm, struct i915_svm *svm,
 		i915_svm_count(svm, SUBMIT_RETRIES, 1);
 	else
 		*noreclaim = memalloc_noreclaim_save();
-	if (!err && atomic_read(&svm->pushed_out))
-		atomic_set(&svm->pushed_out, 0);
+	if (!err && atomic_read(pushed_out))
+		atomic_set(pushed_out, 0);
 	return err;
 }
 

@@ -67,7 +67,7 @@ int i915_svm_exec_prepare(struct i915_address_space *vm, struct i915_svm **svm);
 int i915_svm_exec_lock(struct i915_svm *svm, struct i915_gem_ww_ctx *ww,
 		       unsigned int num_fences);
 int i915_svm_exec_commit(struct i915_address_space *vm, struct i915_svm *svm,
-			 struct i915_request **rqs, unsigned int count,
+			 atomic_t *pushed_out, struct i915_request **rqs, unsigned int count,
 			 unsigned int *noreclaim);
 void i915_svm_exec_queued(unsigned int noreclaim);
 
@@ -126,6 +126,7 @@ static inline int i915_svm_exec_lock(struct i915_svm *svm,
 
 static inline int i915_svm_exec_commit(struct i915_address_space *vm,
 				       struct i915_svm *svm,
+				       atomic_t *pushed_out,
 				       struct i915_request **rqs,
 				       unsigned int count,
 				       unsigned int *noreclaim)

@@ -35,6 +35,7 @@
 #include <linux/mmu_notifier.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/userfaultfd_k.h>
 
 #include "i915_drv.h"
 #include "i915_svm_devmem_types.h"
@@ -984,7 +985,7 @@ static bool any_swapped(struct mm_struct *mm)
 }
 
 /*
- * Bring in what is swapped out. A snapshot does not tell it from what was never
+ * Bring in what is swapped out, or with another device. A snapshot does not tell it from what was never
  * touched. Collecting does, for an owner of device pages who has none: then
  * nothing is locked and no entry changes, but only what was never touched might move.
  */
@@ -997,12 +998,11 @@ static void swap_in(struct migration *m, struct vm_area_struct *vma,
 	struct snapshot snap;
 	unsigned long i;
 
-	/* To fault may mean to wait for pages, which are not to be those of a step. */
-	finish_all(m);
-
 	if (!take_snapshot(m, start, end, &snap).absent)
 		return;
 
+	/* To fault may mean to wait for pages, which are not to be those of a step. */
+	finish_all(m);
 	step_args(step, vma, start, end, MIGRATE_VMA_SELECT_DEVICE_PRIVATE, NULL);
 	step->args.pgmap_owner = &i915_svm_probe;
 	if (migrate_vma_setup(&step->args))
@@ -1040,8 +1040,8 @@ static long long migrate_at(struct migration *m, unsigned long addr,
 	}
 
 	next = min(next, round_down(addr, STEP_SIZE) + STEP_SIZE);
-	if (m->how->to_device && vma_is_anonymous(vma) && m->swapped_in < next &&
-	    any_swapped(m->mm)) {
+	if (m->how->to_device && vma_is_anonymous(vma) && !userfaultfd_wp(vma) &&
+	    m->swapped_in < next && any_swapped(m->mm)) {
 		const unsigned long from = max(addr, m->swapped_in);
 
 		m->swapped_in = piece_end(from, next);

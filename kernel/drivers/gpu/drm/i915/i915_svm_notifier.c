@@ -575,7 +575,9 @@ struct i915_svm_chunk *i915_svm_chunk_get(struct i915_svm *svm, u64 addr)
 	return chunk;
 
 err_erase:
+	write_lock(&svm->notifier_lock);
 	xa_erase(&svm->chunks, index);
+	write_unlock(&svm->notifier_lock);
 err_free:
 	kfree(chunk);
 	return ERR_PTR(err);

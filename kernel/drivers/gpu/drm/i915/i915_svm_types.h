@@ -273,8 +273,6 @@ struct i915_svm {
 	u64 populated;
 	/** @submit: counts validations; svm->mutex */
 	u64 submit;
-	/** @pushed_out: submissions in a row before which bound objects lost their memory */
-	atomic_t pushed_out;
 
 	struct work_struct ban_work;
 	struct i915_svm_gpu_fault fault;
