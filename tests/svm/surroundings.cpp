@@ -128,6 +128,21 @@ uint64_t readNumber(const std::string &path)
     return n;
 }
 
+void waitForWriteback()
+{
+    for (unsigned i = 0; i < 2000; i++) {
+        std::ifstream stat("/proc/vmstat");
+        std::string name;
+        uint64_t value = 0;
+        while (stat >> name >> value && name != "nr_writeback")
+            ;
+        if (name == "nr_writeback" && !value)
+            return;
+        usleep(10'000);
+    }
+    throw std::runtime_error("pages are written without end");
+}
+
 /* "vm NAME...: what", then its counters indented; everything else is the device's. */
 Counters::Counters()
 {

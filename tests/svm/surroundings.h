@@ -29,6 +29,8 @@ size_t pagesYoung(const void *at, size_t length);
 
 void writeFile(const std::string &path, const std::string &text);
 uint64_t readNumber(const std::string &path);
+/* Until no page is being written to a disk or to swap; throws after 20 s. */
+void waitForWriteback();
 
 /* debugfs i915_svm: the counters of each VM that has SVM, in the order they got it, and the
  * device's. */
