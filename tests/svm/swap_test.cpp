@@ -66,6 +66,17 @@ class Swap : public testing::Test
     Gpu gpu;
 };
 
+class SwapDevice : public Swap
+{
+  protected:
+    void SetUp() override
+    {
+        if (!(capabilities() & I915_SVM_CAP_DEVMEM))
+            GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
+        Swap::SetUp();
+    }
+};
+
 TEST_F(Swap, BoundPagesGoAndComeBack)
 {
     for (uint32_t n = 1; n < 4; n++) {
@@ -94,10 +105,8 @@ TEST_F(Swap, GpuWritesAfterMadvFreeStay)
     expectAdded(2);
 }
 
-TEST_F(Swap, SwappedPagesPrefetch)
+TEST_F(SwapDevice, SwappedPagesPrefetch)
 {
-    if (!(capabilities() & I915_SVM_CAP_DEVMEM))
-        GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
     pageOut();
     drm_i915_gem_vm_prefetch a;
     ASSERT_EQ(gpu.prefetch(m.data(), m.size(), I915_SVM_REGION_LOCAL, &a), 0);
@@ -111,10 +120,8 @@ TEST_F(Swap, SwappedPagesPrefetch)
 }
 
 /* What was never touched stays that way beside what was swapped out. */
-TEST_F(Swap, PrefetchTellsSwappedFromAbsent)
+TEST_F(SwapDevice, PrefetchTellsSwappedFromAbsent)
 {
-    if (!(capabilities() & I915_SVM_CAP_DEVMEM))
-        GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
     constexpr size_t kHole = 16;
     ASSERT_EQ(madvise(m.data(), kHole * kPage, MADV_DONTNEED), 0);
     pageOut();
@@ -126,10 +133,8 @@ TEST_F(Swap, PrefetchTellsSwappedFromAbsent)
 }
 
 /* A file's pages that nobody touched are in no swap: they are not read, or copied, to be moved. */
-TEST_F(Swap, PrefetchLeavesUntouchedFilesAlone)
+TEST_F(SwapDevice, PrefetchLeavesUntouchedFilesAlone)
 {
-    if (!(capabilities() & I915_SVM_CAP_DEVMEM))
-        GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
     pageOut();
     const int fd = memfd_create("file", 0);
     ASSERT_GE(fd, 0);
@@ -143,10 +148,8 @@ TEST_F(Swap, PrefetchLeavesUntouchedFilesAlone)
     close(fd);
 }
 
-TEST_F(Swap, ReadOnlyPagesPrefetchToo)
+TEST_F(SwapDevice, ReadOnlyPagesPrefetchToo)
 {
-    if (!(capabilities() & I915_SVM_CAP_DEVMEM))
-        GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
     pageOut();
     ASSERT_EQ(mprotect(m.data(), m.size(), PROT_READ), 0);
     drm_i915_gem_vm_prefetch a;
@@ -158,10 +161,8 @@ TEST_F(Swap, ReadOnlyPagesPrefetchToo)
 }
 
 /* Huge pages beside what is swapped out are not split for it. */
-TEST_F(Swap, PrefetchKeepsHugePagesWhole)
+TEST_F(SwapDevice, PrefetchKeepsHugePagesWhole)
 {
-    if (!(capabilities() & I915_SVM_CAP_DEVMEM))
-        GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
     Memory two(2 * kHuge, kHuge);
     ASSERT_EQ(madvise(two.data(), two.size(), MADV_HUGEPAGE), 0);
     memset(two.data(), 1, kHuge); /* the other one is absent */
