@@ -83,10 +83,18 @@ def _take(folder):
         return None
 
 
+def _last_written(folder):
+    """When its guest last said something: one that ran for long is not old when it ends."""
+    try:
+        return max(p.stat().st_mtime for p in (folder, *folder.iterdir()))
+    except FileNotFoundError:  # somebody else is removing it
+        return 0
+
+
 def new_run_folder():
     """A folder for logs and what holds it; old ones go, but for those of guests that still run."""
     runs = paths.make(paths.LOGS / "runs")
-    old = sorted(runs.iterdir(), key=lambda p: p.stat().st_mtime, reverse=True)
+    old = sorted(runs.iterdir(), key=_last_written, reverse=True)
     for folder in old[KEPT_RUNS:]:
         held = _take(folder)
         if held:
