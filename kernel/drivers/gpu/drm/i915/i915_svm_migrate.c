@@ -978,12 +978,6 @@ static bool pages_can_move(const struct vm_area_struct *vma)
 		!vma_is_dax((struct vm_area_struct *)vma);
 }
 
-/* Exactly, unlike get_mm_counter(). */
-static bool any_swapped(struct mm_struct *mm)
-{
-	return percpu_counter_sum_positive(&mm->rss_stat[MM_SWAPENTS]);
-}
-
 /*
  * Bring in what is swapped out, or with another device. A snapshot does not tell it from what was never
  * touched. Collecting does, for an owner of device pages who has none: then
@@ -1041,7 +1035,7 @@ static long long migrate_at(struct migration *m, unsigned long addr,
 
 	next = min(next, round_down(addr, STEP_SIZE) + STEP_SIZE);
 	if (m->how->to_device && vma_is_anonymous(vma) && !userfaultfd_wp(vma) &&
-	    m->swapped_in < next && any_swapped(m->mm)) {
+	    m->swapped_in < next && i915_svm_swapped_pages(m->mm)) {
 		const unsigned long from = max(addr, m->swapped_in);
 
 		m->swapped_in = piece_end(from, next);

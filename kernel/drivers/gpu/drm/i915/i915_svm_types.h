@@ -23,6 +23,7 @@
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
+#include <linux/percpu_counter.h>
 #include <linux/ratelimit.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
@@ -301,6 +302,12 @@ static inline unsigned long i915_svm_mm_seq(struct mm_struct *mm)
 static inline bool i915_svm_mm_unchanged(struct mm_struct *mm, unsigned long seq)
 {
 	return !(seq & 1) && i915_svm_mm_seq(mm) == seq;
+}
+
+/* Pages of the process that are swapped out, exactly, unlike get_mm_counter(). */
+static inline u64 i915_svm_swapped_pages(struct mm_struct *mm)
+{
+	return percpu_counter_sum_positive(&mm->rss_stat[MM_SWAPENTS]);
 }
 
 static inline unsigned int i915_svm_page(u64 addr)

@@ -28,7 +28,6 @@
 #include <linux/hmm.h>
 #include <linux/ktime.h>
 #include <linux/memremap.h>
-#include <linux/percpu_counter.h>
 #include <linux/sched/signal.h>
 
 #include "i915_drv.h"
@@ -74,10 +73,9 @@ static int walk(struct i915_svm *svm, struct mmu_interval_notifier *notifier,
 	return hmm_range_fault(&range);
 }
 
-/* Pages of the process that are swapped out, exactly. */
 static u64 swapped_bytes(struct i915_svm *svm)
 {
-	return (u64)percpu_counter_sum_positive(&svm->mm->rss_stat[MM_SWAPENTS]) << PAGE_SHIFT;
+	return i915_svm_swapped_pages(svm->mm) << PAGE_SHIFT;
 }
 
 /*

@@ -866,10 +866,12 @@ static int move_memory(struct i915_svm *svm, struct i915_svm_devmem *dm,
 	return err;
 }
 
-static int igt_svm_migrate(void *arg)
+/* Call @fn with memory of more than two blocks, and a piece of each smaller page size. */
+static int on_memory(struct i915_svm *svm,
+		     int (*fn)(struct i915_svm *svm, struct i915_svm_devmem *dm,
+			       unsigned long addr, unsigned long size))
 {
 	const unsigned long size = SZ_4M + SZ_64K + SZ_4K;
-	struct i915_svm *svm = arg;
 	struct i915_svm_devmem *dm = i915_svm_devmem_get(svm->vm->i915);
 	unsigned long addr;
 	int err;
@@ -881,9 +883,14 @@ static int igt_svm_migrate(void *arg)
 	if (IS_ERR_VALUE(addr))
 		return addr;
 
-	err = move_memory(svm, dm, addr, size);
+	err = fn(svm, dm, addr, size);
 	vm_munmap(addr, size);
 	return err;
+}
+
+static int igt_svm_migrate(void *arg)
+{
+	return on_memory(arg, move_memory);
 }
 
 static int check_valid(struct i915_svm *svm, u64 start, u64 size, bool valid,
@@ -999,26 +1006,15 @@ static int suspend_memory(struct i915_svm *svm, struct i915_svm_devmem *dm,
 
 static int igt_svm_suspend(void *arg)
 {
-	const unsigned long size = SZ_4M + SZ_64K + SZ_4K;
 	struct i915_svm *svm = arg;
-	struct i915_svm_devmem *dm = i915_svm_devmem_get(svm->vm->i915);
-	unsigned long addr;
 	int err;
-
-	if (IS_ERR(dm))
-		return PTR_ERR(dm) == -ENODEV ? 0 : PTR_ERR(dm);
-
-	addr = vm_mmap(NULL, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, 0);
-	if (IS_ERR_VALUE(addr))
-		return addr;
 
 	all_add(svm);
 	mutex_lock(&svm->mutex);
-	err = suspend_memory(svm, dm, addr, size);
+	err = on_memory(svm, suspend_memory);
 	i915_svm_range_unbind_all(svm);
 	mutex_unlock(&svm->mutex);
 	all_remove(svm);
-	vm_munmap(addr, size);
 	return err;
 }
 
