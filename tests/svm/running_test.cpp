@@ -2,6 +2,7 @@
 /* Memory that changes while the GPU works on it; work that never ends; advice; userptr; fences. */
 #include "gpu.h"
 #include "mirrored.h"
+#include "see.h"
 #include "surroundings.h"
 
 #include <atomic>
@@ -47,6 +48,15 @@ class WaitLimit
     static constexpr const char *kPath = "/sys/module/i915/parameters/svm_wait_ms";
     unsigned old_ = 10000;
 };
+
+/* VMs of this process for which SVM is on. */
+unsigned enabledVms()
+{
+    unsigned n = 0;
+    for (const std::string &line : linesOf(debugfs("i915_svm")))
+        n += line.find(" of test-svm: enabled") != std::string::npos;
+    return n;
+}
 
 } // namespace
 
@@ -177,11 +187,12 @@ TEST_F(Running, ManyThreadsSubmit)
     std::vector<std::thread> threads;
     for (unsigned t = 0; t < kThreads; t++)
         threads.emplace_back([&, t] {
+            Gpu mine;
+            if (mine.enable(I915_SVM_VM_MIRROR))
+                wrong++;
             for (unsigned r = 0; r < kRounds; r++) {
                 Memory m(8 * kPage);
-                Gpu mine;
-                if (mine.enable(I915_SVM_VM_MIRROR) ||
-                    mine.run(Batch().storeDword(m.data() + t * kPage, r + 1)) ||
+                if (mine.run(Batch().storeDword(m.data() + t * kPage, r + 1)) ||
                     m.dwords()[t * kPage / 4] != r + 1)
                     wrong++;
             }
@@ -189,6 +200,60 @@ TEST_F(Running, ManyThreadsSubmit)
     for (std::thread &t : threads)
         t.join();
     EXPECT_EQ(wrong, 0u);
+}
+
+TEST_F(Running, VmsOfManyThreadsComeAndGo)
+{
+    constexpr unsigned kThreads = 3, kRounds = 10;
+    std::atomic<unsigned> wrong{0};
+    std::vector<std::thread> threads;
+    for (unsigned t = 0; t < kThreads; t++)
+        threads.emplace_back([&] {
+            for (unsigned r = 0; r < kRounds; r++) {
+                Memory m(kPage);
+                Gpu mine;
+                if (mine.enable(I915_SVM_VM_MIRROR) ||
+                    mine.run(Batch().storeDword(m.data(), r + 1)) || m.dwords()[0] != r + 1)
+                    wrong++;
+            }
+        });
+    for (std::thread &t : threads)
+        t.join();
+    EXPECT_EQ(wrong, 0u);
+}
+
+TEST_F(Running, ClosingLetsGoAtOnce)
+{
+    Memory m(kPage);
+    const unsigned before = enabledVms();
+    for (uint32_t round = 1; round <= 5; round++) {
+        Gpu other;
+        ASSERT_EQ(other.enable(I915_SVM_VM_MIRROR), 0);
+        ASSERT_EQ(other.run(Batch().storeDword(m.data(), round)), 0);
+        EXPECT_EQ(m.dwords()[0], round);
+        EXPECT_EQ(enabledVms(), before + 1);
+    }
+    EXPECT_EQ(enabledVms(), before) << "closed, but still a mirror of this process";
+}
+
+TEST_F(Running, ClosingLeavesRunningWorkItsMemory)
+{
+    Memory flag(kPage), m(kPage);
+    memset(flag.data(), 0, kPage);
+    memset(m.data(), 0, kPage);
+    {
+        Gpu other;
+        ASSERT_EQ(other.enable(I915_SVM_VM_ENABLE), 0);
+        ASSERT_EQ(other.bind(flag.data(), kPage), 0);
+        ASSERT_EQ(other.bind(m.data(), kPage), 0);
+        other.submit(Batch().waitEqual(flag.data(), 1).storeDword(m.data(), 2));
+    }
+    usleep(100000);
+    EXPECT_EQ(m.dwords()[0], 0u);
+    *static_cast<volatile uint32_t *>(flag.dwords()) = 1;
+    for (int i = 0; i < 200 && *static_cast<volatile uint32_t *>(m.dwords()) != 2; i++)
+        usleep(50000);
+    EXPECT_EQ(m.dwords()[0], 2u);
 }
 
 TEST_F(Running, IdentityUserptrIsServed)

@@ -434,6 +434,32 @@ int i915_svm_vm_extensions(struct i915_address_space *vm, u64 extensions)
 }
 
 /**
+ * i915_svm_vm_close - the file that has the address space is closed
+ * @vm: the address space; nobody can submit in it any more
+ *
+ * It stays until the contexts that used it are retired, which may take seconds
+ * on a busy engine. Unless its work still runs it lets go of the process now.
+ */
+void i915_svm_vm_close(struct i915_address_space *vm)
+{
+	struct i915_svm *svm = i915_svm_of(vm);
+
+	if (!svm)
+		return;
+
+	mutex_lock(&svm->mutex);
+	if (i915_svm_idle(svm)) {
+		i915_svm_take_away_all(svm);
+		i915_svm_flush_tlb(svm);
+		i915_svm_range_unbind_all(svm);
+		i915_svm_advice_clear(svm);
+		svm->mirror = false;
+		svm->enabled = false;
+	}
+	mutex_unlock(&svm->mutex);
+}
+
+/**
  * i915_svm_vm_release - the address space goes; nothing runs in it any more
  * @vm: the address space
  */

@@ -53,6 +53,7 @@ void i915_svm_debugfs_register(struct drm_i915_private *i915);
 
 /* DRM_IOCTL_I915_GEM_VM_CREATE: walk the chain of extensions. */
 int i915_svm_vm_extensions(struct i915_address_space *vm, u64 extensions);
+void i915_svm_vm_close(struct i915_address_space *vm);
 void i915_svm_vm_release(struct i915_address_space *vm);
 
 /*
@@ -108,6 +109,7 @@ static inline int i915_svm_vm_extensions(struct i915_address_space *vm,
 	return -EINVAL;
 }
 
+static inline void i915_svm_vm_close(struct i915_address_space *vm) {}
 static inline void i915_svm_vm_release(struct i915_address_space *vm) {}
 
 static inline int i915_svm_exec_prepare(struct i915_address_space *vm,

@@ -911,7 +911,7 @@ static int migrate_stretch(struct migration *m, struct vm_area_struct *vma,
 	const unsigned int pieces = DIV_ROUND_UP(end - round_down(start, I915_SVM_EXTENT_SIZE),
 						 I915_SVM_EXTENT_SIZE);
 	struct step *step = m->steps[m->next];
-	unsigned long candidates, no_memory = 0, wrong_type = 0, rest;
+	unsigned long candidates, no_memory = 0, wrong_type = 0, rest, expected;
 	struct i915_svm_migrated *out = m->out;
 	struct snapshot snaps[I915_SVM_STEP_EXTENTS], snap;
 
@@ -955,8 +955,9 @@ static int migrate_stretch(struct migration *m, struct vm_area_struct *vma,
 	no_memory = min(no_memory, candidates);
 	wrong_type = min(wrong_type, candidates - no_memory);
 	rest = candidates - no_memory - wrong_type;
-	count_late(m, &snap, step->copy.count - min_t(unsigned long, rest, step->copy.count));
-	rest -= min_t(unsigned long, rest, step->copy.count);
+	expected = min_t(unsigned long, rest, step->copy.count);
+	count_late(m, &snap, step->copy.count - expected);
+	rest -= expected;
 	out->failed_memory += (u64)no_memory << PAGE_SHIFT;
 	if (vma_is_anonymous(vma))
 		out->failed_busy += (u64)rest << PAGE_SHIFT;
