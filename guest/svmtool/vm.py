@@ -29,6 +29,7 @@ CPU = {"kvm": "max,la57=off", "tcg": "max,la57=off,erms=off,fsrm=off"}
 
 APPEND = [
     "console=ttyS0", "quiet", "loglevel=4",  # warnings and worse; everything goes to kernel.log
+    "printk.devkmsg=on",  # without a limit: what kmemleak found is written there
     "panic=-1",  # with -no-reboot: a panic ends QEMU at once
     "mitigations=off",  # one user: nobody to protect, and TCG pays for each
     "random.trust_cpu=on",

@@ -30,7 +30,7 @@ class JudgeSkips(unittest.TestCase):
         self.assertEqual(judged("passed", "no SVM"), "passed")
 
 
-WARNING = "[ 1.0] WARNING: CPU: 1 PID: 2 at kernel/dma/debug.c:463 add_dma_entry+0x464/0x550"
+WARNING = "[ 1.0] WARNING: CPU: 1 PID: 2 at kernel/dma/debug.c:862 dma_debug_device_change+0x26e/0x3d0"
 
 
 class FindKernelFaults(unittest.TestCase):
@@ -38,10 +38,17 @@ class FindKernelFaults(unittest.TestCase):
         log = "[ 1.0] fine\n" + WARNING + "\n[ 1.1] BUG: KASAN: use-after-free in x\n[ 1.2] fine"
         self.assertEqual(len(faults_in(log)), 2)
 
-    def test_page_mapped_by_many_vms_is_no_fault(self):
-        log = "[ 1.0] DMA-API: exceeded 7 overlapping mappings of cacheline 0x1\n" + WARNING
-        self.assertEqual(faults_in(log), [])
-        self.assertEqual(faults_in(log + "\n" + WARNING), [WARNING])
+    def test_leaks_are_told_by_the_scan(self):
+        kernel_says = "[ 1.0] kmemleak: 16 new suspected memory leaks (see /sys/kernel/debug/kmemleak)"
+        scan_says = "[ 1.1] kmemleak: unreferenced object 0xffff888108ec5600 (size 32):"
+        self.assertEqual(faults_in(kernel_says + "\n" + scan_says), [scan_says])
+
+    def test_objects_of_open_files_may_stay_when_the_driver_goes(self):
+        left = "[ 1.0] DMA-API: pci 0000:00:10.0: device driver has pending DMA allocations while released " \
+            "from device [count=7]\\x0aOne of leaked entries details: [mapped as %s]\n"
+        self.assertEqual(faults_in(left % "scatter-gather" + WARNING), [])
+        self.assertEqual(faults_in(left % "scatter-gather" + WARNING + "\n" + WARNING), [WARNING])
+        self.assertEqual(faults_in(left % "single" + WARNING), [WARNING])
 
 
 class RunBeside(unittest.TestCase):

@@ -120,14 +120,6 @@ void i915_svm_device_init(struct drm_i915_private *i915)
 		i915_svm_devmem_init(i915);
 }
 
-void i915_svm_device_fini(struct drm_i915_private *i915)
-{
-	i915_svm_devmem_fini(i915);
-	/* has_svm() is false from here on; what is left puts its own reference. */
-	if (i915->svm_account)
-		i915_svm_account_put(fetch_and_zero(&i915->svm_account));
-}
-
 /* Also of what svm_create() has half made. */
 static void svm_free(struct i915_svm *svm)
 {
@@ -181,13 +173,6 @@ static struct i915_svm *svm_create(struct i915_address_space *vm)
 	return svm;
 }
 
-static void all_add(struct i915_svm *svm)
-{
-	mutex_lock(&all_lock);
-	list_add_tail(&svm->all_link, &all);
-	mutex_unlock(&all_lock);
-}
-
 static void all_remove(struct i915_svm *svm)
 {
 	mutex_lock(&all_lock);
@@ -211,6 +196,49 @@ void i915_svm_for_each(struct drm_i915_private *i915,
 		if (svm->vm->i915 == i915)
 			fn(svm, data);
 	mutex_unlock(&all_lock);
+}
+
+/* Off for good: nobody submits any more. */
+static void switch_off(struct i915_svm *svm)
+{
+	lockdep_assert_held(&svm->mutex);
+
+	i915_svm_take_away_all(svm);
+	/* Banned work that has not stopped yet needs its page tables until the VM goes. */
+	if (i915_svm_idle(svm))
+		i915_svm_range_unbind_all(svm);
+	i915_svm_advice_clear(svm);
+	svm->mirror = false;
+	svm->enabled = false;
+}
+
+static void remove_one(struct i915_svm *svm, void *unused)
+{
+	mutex_lock(&svm->mutex);
+	switch_off(svm);
+	mutex_unlock(&svm->mutex);
+}
+
+/**
+ * i915_svm_device_fini - the driver leaves the device
+ * @i915: the device, which still runs; user space can begin nothing new
+ *
+ * Files may stay open for as long as their processes like. Nothing of these
+ * processes is mapped for the device any more, and nothing of them is in it.
+ */
+void i915_svm_device_fini(struct drm_i915_private *i915)
+{
+	struct i915_svm_account *account;
+
+	/* has_svm() is false from here on: calls that are under way enable nothing. */
+	mutex_lock(&all_lock);
+	account = fetch_and_zero(&i915->svm_account);
+	mutex_unlock(&all_lock);
+
+	i915_svm_for_each(i915, remove_one, NULL);
+	i915_svm_devmem_fini(i915);
+	if (account)
+		i915_svm_account_put(account);
 }
 
 static void suspend_one(struct i915_svm *svm, void *unused)
@@ -244,26 +272,24 @@ void i915_svm_suspend(struct drm_i915_private *i915)
 struct i915_svm *i915_svm_get(struct i915_address_space *vm)
 {
 	struct i915_svm *svm = i915_svm_of(vm);
-	struct i915_svm *old;
 
 	if (svm)
 		return svm;
 
-	if (!has_svm(vm->i915) || vm->top != 3)
-		return ERR_PTR(-EOPNOTSUPP);
-
-	svm = svm_create(vm);
-	if (!svm)
-		return ERR_PTR(-ENOMEM);
-
-	old = cmpxchg(&vm->svm, NULL, svm);
-	if (old) {
-		svm_free(svm);
-		return old;
+	mutex_lock(&all_lock);
+	svm = vm->svm;
+	if (!svm && (!has_svm(vm->i915) || vm->top != 3))
+		svm = ERR_PTR(-EOPNOTSUPP);
+	if (!svm) {
+		svm = svm_create(vm);
+		if (svm) {
+			list_add_tail(&svm->all_link, &all);
+			smp_store_release(&vm->svm, svm);
+		}
 	}
+	mutex_unlock(&all_lock);
 
-	all_add(svm);
-	return svm;
+	return svm ?: ERR_PTR(-ENOMEM);
 }
 
 /* Wait for what was submitted before anyone added fences for us. */
@@ -371,10 +397,12 @@ int i915_svm_enable(struct i915_address_space *vm, u64 value)
 	if (err)
 		return err;
 
-	if (value)
-		err = svm_enable(svm, value & I915_SVM_VM_MIRROR);
-	else
+	if (!value)
 		err = svm_disable(svm);
+	else if (!has_svm(vm->i915)) /* the driver goes */
+		err = -ENODEV;
+	else
+		err = svm_enable(svm, value & I915_SVM_VM_MIRROR);
 	mutex_unlock(&svm->mutex);
 
 	return err;
@@ -448,14 +476,8 @@ void i915_svm_vm_close(struct i915_address_space *vm)
 		return;
 
 	mutex_lock(&svm->mutex);
-	if (i915_svm_idle(svm)) {
-		i915_svm_take_away_all(svm);
-		i915_svm_flush_tlb(svm);
-		i915_svm_range_unbind_all(svm);
-		i915_svm_advice_clear(svm);
-		svm->mirror = false;
-		svm->enabled = false;
-	}
+	if (svm->enabled && i915_svm_idle(svm))
+		switch_off(svm);
 	mutex_unlock(&svm->mutex);
 }
 

@@ -456,9 +456,17 @@ bool i915_svm_take_away(struct i915_svm *svm, u64 start, u64 last)
 	return true;
 }
 
+static void hide_all(struct i915_svm *svm)
+{
+	write_lock(&svm->notifier_lock);
+	for_all_valid(svm, 0, U64_MAX, false, hide_one);
+	for_all_valid(svm, 0, U64_MAX, true, hide_one);
+	write_unlock(&svm->notifier_lock);
+}
+
 /**
  * i915_svm_take_away_all - leave nothing but scratch in the page tables
- * @svm: the address space, idle, and nobody submits
+ * @svm: the address space; nobody submits
  *
  * The next submission finds it all again.
  */
@@ -466,6 +474,13 @@ void i915_svm_take_away_all(struct i915_svm *svm)
 {
 	struct i915_svm_chunk *chunk;
 	unsigned long index = 0;
+
+	stop_gpu(svm);
+	/* Who runs all the same may have them in its TLB. */
+	if (!i915_svm_idle(svm)) {
+		hide_all(svm);
+		i915_svm_flush_tlb(svm);
+	}
 
 	do {
 		/* By chunk, for there may be many; they come and go in between. */
@@ -480,6 +495,8 @@ void i915_svm_take_away_all(struct i915_svm *svm)
 		write_unlock(&svm->notifier_lock);
 		cond_resched();
 	} while (chunk && index++ < ULONG_MAX);
+
+	i915_svm_flush_tlb(svm);
 }
 
 /* Who looks at mappings by migrate_vma_setup(), and changes nothing. */

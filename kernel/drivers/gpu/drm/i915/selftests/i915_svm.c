@@ -1009,7 +1009,10 @@ static int igt_svm_suspend(void *arg)
 	struct i915_svm *svm = arg;
 	int err;
 
-	all_add(svm);
+	mutex_lock(&all_lock);
+	list_add_tail(&svm->all_link, &all);
+	mutex_unlock(&all_lock);
+
 	mutex_lock(&svm->mutex);
 	err = on_memory(svm, suspend_memory);
 	i915_svm_range_unbind_all(svm);

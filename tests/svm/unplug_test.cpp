@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The driver leaves the device while processes use SVM, as when it is unbound in sysfs or the
+ * device is pulled out, and comes back.
+ */
+#include "gpu.h"
+#include "surroundings.h"
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <dirent.h>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+namespace svm
+{
+
+namespace
+{
+
+const std::string kDriver = "/sys/bus/pci/drivers/i915/";
+
+/* The PCI name of the one device that i915 has; "": none. */
+std::string deviceName()
+{
+    std::string name;
+    DIR *dir = opendir(kDriver.c_str());
+    if (!dir)
+        throw std::runtime_error("no " + kDriver);
+    while (const dirent *e = readdir(dir))
+        if (strchr(e->d_name, ':'))
+            name = e->d_name;
+    closedir(dir);
+    return name;
+}
+
+} // namespace
+
+class Unplug : public testing::Test
+{
+  protected:
+    void SetUp() override
+    {
+        if (!(capabilities() & I915_SVM_CAP_MIRROR))
+            GTEST_SKIP() << "no I915_SVM_CAP_MIRROR";
+        name_ = deviceName();
+        ASSERT_NE(name_, "");
+    }
+
+    void TearDown() override
+    {
+        if (!name_.empty() && deviceName().empty())
+            replug();
+    }
+
+    void unplug()
+    {
+        writeFile(kDriver + "unbind", name_);
+        ASSERT_EQ(deviceName(), "");
+        /* On the debug kernel: SVM maps by single mappings, i915's objects are lists. */
+        std::ifstream dump("/sys/kernel/debug/dma-api/dump");
+        for (std::string line; std::getline(dump, line);)
+            EXPECT_FALSE(line.find(name_) != line.npos && line.find(" single ") != line.npos)
+                << line;
+    }
+
+    void replug()
+    {
+        writeFile(kDriver + "bind", name_);
+        ASSERT_EQ(deviceName(), name_);
+    }
+
+    /* The device and SVM work. */
+    void expectWorks()
+    {
+        Memory m(kHuge, kHuge);
+        Gpu gpu;
+        ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
+        for (uint32_t i = 1; i < 3; i++) {
+            ASSERT_EQ(gpu.run(Batch().storeDword(m.data() + i * kPage, i)), 0);
+            EXPECT_EQ(m.dwords()[i * kPage / 4], i);
+            if (!(capabilities() & I915_SVM_CAP_DEVMEM))
+                continue;
+            drm_i915_gem_vm_prefetch p;
+            ASSERT_EQ(gpu.prefetch(m.data(), m.size(), I915_SVM_REGION_LOCAL, &p), 0);
+            EXPECT_EQ(p.moved, m.size());
+        }
+    }
+
+  private:
+    std::string name_;
+};
+
+TEST_F(Unplug, NothingInUse)
+{
+    for (int i = 0; i < 3; i++) {
+        unplug();
+        replug();
+        expectWorks();
+    }
+}
+
+TEST_F(Unplug, OpenVmsOnlyGetErrors)
+{
+    Memory m(kHuge, kHuge);
+    memset(m.data(), 1, m.size());
+    {
+        Gpu gpu;
+        ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
+        ASSERT_EQ(gpu.run(Batch().storeDword(m.data(), 2)), 0);
+        Gpu other;
+        ASSERT_EQ(other.enable(I915_SVM_VM_ENABLE), 0);
+        ASSERT_EQ(other.bind(m.data(), m.size()), 0);
+        unplug();
+        drm_i915_gem_vm_prefetch p;
+        drm_i915_gem_vm_query q;
+        EXPECT_NE(gpu.enable(0), 0);
+        EXPECT_NE(other.unbind(m.data(), m.size()), 0);
+        EXPECT_NE(other.bind(m.data(), m.size()), 0);
+        EXPECT_NE(other.prefetch(m.data(), m.size(), I915_SVM_REGION_LOCAL, &p), 0);
+        EXPECT_NE(other.query(m.data(), m.size(), &q), 0);
+        EXPECT_EQ(m.dwords()[0], 2u);
+        ASSERT_EQ(madvise(m.data(), m.size(), MADV_DONTNEED), 0);
+        EXPECT_EQ(m.dwords()[0], 0u);
+        replug(); /* the old files are still open */
+        expectWorks();
+    }
+    expectWorks();
+}
+
+TEST_F(Unplug, DevicePagesComeBack)
+{
+    if (!(capabilities() & I915_SVM_CAP_DEVMEM))
+        GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
+    Memory m(8 * kHuge, kHuge);
+    for (size_t i = 0; i < m.size() / 4; i++)
+        m.dwords()[i] = uint32_t(i);
+    Gpu gpu;
+    ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
+    drm_i915_gem_vm_prefetch p;
+    ASSERT_EQ(gpu.prefetch(m.data(), m.size(), I915_SVM_REGION_LOCAL, &p), 0);
+    ASSERT_EQ(p.moved, m.size());
+    ASSERT_EQ(pagesPresent(m.data(), m.size()), 0u);
+    const pid_t child = fork();
+    if (!child) {
+        while (m.dwords()[0] == 0)
+            ;
+        _exit(0);
+    }
+    unplug();
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    EXPECT_EQ(pagesPresent(m.data(), m.size()), m.size() / kPage);
+    for (size_t i = 0; i < m.size() / 4; i++)
+        ASSERT_EQ(m.dwords()[i], uint32_t(i));
+    replug();
+    expectWorks();
+}
+
+TEST_F(Unplug, WhilePagesMoveBothWays)
+{
+    if (!(capabilities() & I915_SVM_CAP_DEVMEM))
+        GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
+    for (int round = 0; round < 5; round++) {
+        Memory m(4 * kHuge, kHuge);
+        for (size_t i = 0; i < m.size() / 4; i++)
+            m.dwords()[i] = uint32_t(i);
+        std::atomic<bool> stop{false};
+        std::atomic<unsigned> wrong{0}, moves{0};
+        Gpu gpu;
+        ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
+        std::thread mover([&] {
+            drm_i915_gem_vm_prefetch p;
+            while (!gpu.prefetch(m.data(), m.size(), I915_SVM_REGION_LOCAL, &p))
+                moves++;
+        });
+        std::thread toucher([&] {
+            for (size_t i = 0; !stop; i = (i + 1013) % (m.size() / 4))
+                wrong += *static_cast<volatile uint32_t *>(m.dwords() + i) != uint32_t(i);
+        });
+        usleep(200000);
+        unplug();
+        mover.join();
+        stop = true;
+        toucher.join();
+        EXPECT_GT(moves, 0u);
+        EXPECT_EQ(wrong, 0u);
+        for (size_t i = 0; i < m.size() / 4; i++)
+            ASSERT_EQ(m.dwords()[i], uint32_t(i));
+        replug();
+    }
+    expectWorks();
+}
+
+TEST_F(Unplug, WhileWorkRuns)
+{
+    Memory flag(kPage), m(kPage);
+    memset(flag.data(), 0, kPage);
+    memset(m.data(), 0, kPage);
+    {
+        Gpu gpu;
+        ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
+        ASSERT_EQ(gpu.run(Batch().storeDword(m.data(), 1)), 0);
+        gpu.submit(Batch().waitEqual(flag.data(), 1).storeDword(m.data(), 2));
+        unplug();
+        EXPECT_EQ(m.dwords()[0], 1u);
+    }
+    replug();
+    *static_cast<volatile uint32_t *>(flag.dwords()) = 1;
+    expectWorks();
+    EXPECT_EQ(m.dwords()[0], 1u) << "work of before reached memory";
+}
+
+} // namespace svm
