@@ -221,7 +221,7 @@ static void remove_one(struct i915_svm *svm, void *unused)
 
 /**
  * i915_svm_device_fini - the driver leaves the device
- * @i915: the device, which still runs; user space can begin nothing new
+ * @i915: the device; its GT is wedged, and user space can begin nothing new
  *
  * Files may stay open for as long as their processes like. Nothing of these
  * processes is mapped for the device any more, and nothing of them is in it.

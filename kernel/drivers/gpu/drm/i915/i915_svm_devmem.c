@@ -509,7 +509,7 @@ static struct drm_i915_gem_object *any_object(struct i915_svm_devmem *dm)
 
 /**
  * i915_svm_devmem_fini - bring everything back, for good
- * @i915: the device, which can still copy
+ * @i915: the device, whose GT is wedged: the CPU copies
  *
  * Nothing allocates device memory any more; processes may still touch it.
  */

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* The device sleeps between uses, as runtime power management has it, and SVM wakes it. */
+#include "gpu.h"
+#include "mirrored.h"
+#include "surroundings.h"
+
+#include <cstring>
+#include <fstream>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+namespace svm
+{
+
+class Power : public Mirrored
+{
+  protected:
+    void SetUp() override
+    {
+        Mirrored::SetUp();
+        if (IsSkipped() || HasFatalFailure())
+            return;
+        struct stat st;
+        ASSERT_EQ(fstat(gpu.fd(), &st), 0);
+        dir_ = "/sys/dev/char/" + std::to_string(major(st.st_rdev)) + ":" +
+               std::to_string(minor(st.st_rdev)) + "/device/power/";
+        control_ = read("control");
+        delay_ = read("autosuspend_delay_ms");
+        writeFile(dir_ + "autosuspend_delay_ms", "20");
+        writeFile(dir_ + "control", "auto");
+    }
+
+    void TearDown() override
+    {
+        if (delay_.empty())
+            return;
+        writeFile(dir_ + "control", control_);
+        writeFile(dir_ + "autosuspend_delay_ms", delay_);
+    }
+
+    std::string read(const char *name) const
+    {
+        std::string word;
+        std::ifstream(dir_ + name) >> word;
+        return word;
+    }
+
+    void sleepNow() const
+    {
+        for (int i = 0; i < 1000 && read("runtime_status") != "suspended"; i++)
+            usleep(20000);
+        ASSERT_EQ(read("runtime_status"), "suspended");
+    }
+
+  private:
+    std::string dir_, control_, delay_;
+};
+
+TEST_F(Power, SubmissionsWakeTheDevice)
+{
+    Memory m(4 * kPage);
+    memset(m.data(), 0, m.size());
+    for (uint32_t i = 1; i < 5; i++) {
+        ASSERT_NO_FATAL_FAILURE(sleepNow());
+        ASSERT_EQ(gpu.run(Batch().storeDword(m.data() + (i - 1) * kPage, i)), 0);
+        EXPECT_EQ(m.dwords()[(i - 1) * kPage / 4], i);
+    }
+}
+
+TEST_F(Power, MemoryChangesWhileTheDeviceSleeps)
+{
+    for (uint32_t i = 1; i < 5; i++) {
+        Memory m(kHuge, kHuge);
+        memset(m.data(), 0, m.size());
+        ASSERT_EQ(gpu.run(Batch().storeDword(m.data(), i)), 0);
+        ASSERT_NO_FATAL_FAILURE(sleepNow());
+        ASSERT_EQ(madvise(m.data(), kPage, MADV_DONTNEED), 0);
+        EXPECT_EQ(m.dwords()[0], 0u);
+        ASSERT_EQ(gpu.run(Batch().storeDword(m.data(), 2 * i)), 0);
+        EXPECT_EQ(m.dwords()[0], 2 * i);
+        ASSERT_NO_FATAL_FAILURE(sleepNow()); /* unmapped asleep */
+    }
+}
+
+class PowerDevice : public Power
+{
+  protected:
+    void SetUp() override
+    {
+        if (!(capabilities() & I915_SVM_CAP_DEVMEM))
+            GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
+        Power::SetUp();
+    }
+
+    void move(const Memory &m)
+    {
+        drm_i915_gem_vm_prefetch p;
+        ASSERT_EQ(gpu.prefetch(m.data(), m.size(), I915_SVM_REGION_LOCAL, &p), 0);
+        ASSERT_EQ(p.moved, m.size());
+    }
+};
+
+TEST_F(PowerDevice, PagesOutliveSleep)
+{
+    Memory m(2 * kHuge, kHuge);
+    for (size_t i = 0; i < m.size() / 4; i++)
+        m.dwords()[i] = uint32_t(i);
+    for (int round = 0; round < 3; round++) {
+        ASSERT_NO_FATAL_FAILURE(sleepNow());
+        ASSERT_NO_FATAL_FAILURE(move(m));
+        ASSERT_NO_FATAL_FAILURE(sleepNow());
+        for (size_t i = 0; i < m.size() / 4; i++)
+            ASSERT_EQ(m.dwords()[i], uint32_t(i));
+    }
+}
+
+TEST_F(PowerDevice, ForkAndUnmapWhileItSleeps)
+{
+    for (int round = 0; round < 3; round++) {
+        Memory m(kHuge, kHuge);
+        memset(m.data(), 5, m.size());
+        ASSERT_NO_FATAL_FAILURE(move(m));
+        ASSERT_NO_FATAL_FAILURE(sleepNow());
+        const pid_t child = fork();
+        if (!child)
+            _exit(m.data()[kPage] == 5 ? 0 : 1);
+        int status = -1;
+        ASSERT_EQ(waitpid(child, &status, 0), child);
+        EXPECT_EQ(status, 0);
+        ASSERT_NO_FATAL_FAILURE(sleepNow());
+    }
+}
+
+} // namespace svm
