@@ -22,7 +22,7 @@ class Program:
     args: list = field(default_factory=list)
     env: dict = field(default_factory=dict)
     timeout: float = 300
-    options: dict = field(default_factory=dict)  # guest: lmem, mem, smp, i915, append, gpu, kernel
+    options: dict = field(default_factory=dict)  # guest: see _GUEST_KEYS
     needs: list = field(default_factory=list)    # more CMake targets to build first
     where: str = "host"
     group: str = ""     # benchmarks: the word after ./svm bench
@@ -50,7 +50,7 @@ _SUITE_KEYS = {"description", "where", "kernel", "timeout", "default", "guest", 
                "mock", "live", "needs", "env", "bench", "packages", "skips", "beside",
                "wall_clock"}
 _PROGRAM_KEYS = {"name", "target", "path", "kind", "args", "env", "timeout", "guest", "needs", "where", "group"}
-_GUEST_KEYS = {"lmem", "mem", "smp", "i915", "append", "gpu", "kernel"}
+_GUEST_KEYS = {"lmem", "mem", "smp", "iommu", "i915", "append", "gpu", "kernel"}
 
 
 def _refuse_unknown(what, table, known):

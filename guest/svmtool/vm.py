@@ -48,6 +48,7 @@ class Options:
     lmem: str = "2G"
     mem: str = "4G"
     smp: int = 2
+    iommu: bool = False    # devices reach memory through an IOMMU
     trace: str = ""
     append: str = ""
     i915: str = ""
@@ -152,6 +153,8 @@ class Guest:
                 "-serial", f"file:{log}/console.log",
                 "-kernel", self.a.kernel.image, "-initrd", self.a.initramfs,
                 "-append", " ".join(APPEND + [o.append]).strip()]
+        if o.iommu:  # without caching-mode it would not tell the GPU what is mapped
+            argv += ["-device", "intel-iommu,caching-mode=on"]
         if gpu_socket:  # QEMU makes JSON devices last: a slot that no other takes
             argv += ["-device", '{"driver":"vfio-user-pci","socket":{"path":"%s","type":"unix"},'
                                 '"bus":"pcie.0","addr":"10.0"}' % gpu_socket]
