@@ -198,6 +198,24 @@ void i915_svm_for_each(struct drm_i915_private *i915,
 	mutex_unlock(&all_lock);
 }
 
+/*
+ * Page tables in local memory cannot be written while the device sleeps, and
+ * notifiers, which write them, cannot wake it: it stays awake while SVM is on.
+ */
+static void keep_awake(struct i915_svm *svm)
+{
+	struct drm_i915_private *i915 = svm->vm->i915;
+
+	if (HAS_LMEM(i915) && !svm->wakeref)
+		svm->wakeref = intel_runtime_pm_get(&i915->runtime_pm);
+}
+
+static void let_sleep(struct i915_svm *svm)
+{
+	if (svm->wakeref)
+		intel_runtime_pm_put(&svm->vm->i915->runtime_pm, fetch_and_zero(&svm->wakeref));
+}
+
 /* Off for good: nobody submits any more. */
 static void switch_off(struct i915_svm *svm)
 {
@@ -210,6 +228,7 @@ static void switch_off(struct i915_svm *svm)
 	i915_svm_advice_clear(svm);
 	svm->mirror = false;
 	svm->enabled = false;
+	let_sleep(svm);
 }
 
 static void remove_one(struct i915_svm *svm, void *unused)
@@ -339,6 +358,7 @@ static int svm_disable(struct i915_svm *svm)
 	i915_svm_advice_clear(svm);
 	svm->mirror = false;
 	svm->enabled = false;
+	let_sleep(svm);
 	return 0;
 }
 
@@ -361,6 +381,7 @@ static int svm_enable(struct i915_svm *svm, bool mirror)
 			mmgrab(svm->mm);
 			get_task_comm(svm->comm, current);
 		}
+		keep_awake(svm);
 		svm->enabled = true;
 	}
 
@@ -498,6 +519,7 @@ void i915_svm_vm_release(struct i915_address_space *vm)
 	mutex_lock(&svm->mutex);
 	i915_svm_range_unbind_all(svm);
 	i915_svm_advice_clear(svm);
+	let_sleep(svm);
 	mutex_unlock(&svm->mutex);
 
 	cancel_work_sync(&svm->ban_work);

@@ -37,6 +37,7 @@
 
 #include "gt/intel_gtt.h"
 #include "i915_svm_account.h"
+#include "intel_wakeref.h"
 
 struct i915_svm_move;
 struct seq_file;
@@ -231,6 +232,8 @@ struct i915_svm {
 	 * would wait for all of them.
 	 */
 	struct drm_i915_gem_object *fences;
+	/** @wakeref: the device stays awake while SVM is on; guarded by @mutex */
+	intel_wakeref_t wakeref;
 	/** @mm: whose memory is bound; only grabbed, it may exit before us */
 	struct mm_struct *mm;
 	char comm[TASK_COMM_LEN]; /* of who enabled it, for messages */
