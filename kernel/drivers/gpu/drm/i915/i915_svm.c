@@ -303,7 +303,7 @@ struct i915_svm *i915_svm_get(struct i915_address_space *vm)
 		svm = svm_create(vm);
 		if (svm) {
 			list_add_tail(&svm->all_link, &all);
-			smp_store_release(&vm->svm, svm);
+			smp_store_release(&vm->svm, svm); /* see i915_svm_of() */
 		}
 	}
 	mutex_unlock(&all_lock);

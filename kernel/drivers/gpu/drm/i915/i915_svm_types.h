@@ -238,6 +238,7 @@ struct i915_svm {
 	struct mm_struct *mm;
 	char comm[TASK_COMM_LEN]; /* of who enabled it, for messages */
 
+	/** @mutex: ranges, blocks, advice, validation, and what follows */
 	struct mutex mutex;
 	bool enabled;
 	bool mirror;
