@@ -216,6 +216,15 @@ static void let_sleep(struct i915_svm *svm)
 		intel_runtime_pm_put(&svm->vm->i915->runtime_pm, fetch_and_zero(&svm->wakeref));
 }
 
+/* The last act of switching off. */
+static void mark_off(struct i915_svm *svm)
+{
+	i915_svm_advice_clear(svm);
+	svm->mirror = false;
+	svm->enabled = false;
+	let_sleep(svm);
+}
+
 /* Off for good: nobody submits any more. */
 static void switch_off(struct i915_svm *svm)
 {
@@ -225,10 +234,7 @@ static void switch_off(struct i915_svm *svm)
 	/* Banned work that has not stopped yet needs its page tables until the VM goes. */
 	if (i915_svm_idle(svm))
 		i915_svm_range_unbind_all(svm);
-	i915_svm_advice_clear(svm);
-	svm->mirror = false;
-	svm->enabled = false;
-	let_sleep(svm);
+	mark_off(svm);
 }
 
 static void remove_one(struct i915_svm *svm, void *unused)
@@ -355,10 +361,7 @@ static int svm_disable(struct i915_svm *svm)
 	if (err)
 		return err;
 
-	i915_svm_advice_clear(svm);
-	svm->mirror = false;
-	svm->enabled = false;
-	let_sleep(svm);
+	mark_off(svm);
 	return 0;
 }
 
@@ -518,8 +521,7 @@ void i915_svm_vm_release(struct i915_address_space *vm)
 
 	mutex_lock(&svm->mutex);
 	i915_svm_range_unbind_all(svm);
-	i915_svm_advice_clear(svm);
-	let_sleep(svm);
+	mark_off(svm);
 	mutex_unlock(&svm->mutex);
 
 	cancel_work_sync(&svm->ban_work);

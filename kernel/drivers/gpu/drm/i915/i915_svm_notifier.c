@@ -397,16 +397,22 @@ static bool for_all_valid(struct i915_svm *svm, u64 start, u64 last, bool object
 	return any;
 }
 
+/* stop_gpu() was called. Who runs all the same may have the pages in its TLB. */
+static void hide(struct i915_svm *svm, u64 start, u64 last, bool object)
+{
+	if (i915_svm_idle(svm))
+		return;
+
+	write_lock(&svm->notifier_lock);
+	for_all_valid(svm, start, last, object, hide_one);
+	write_unlock(&svm->notifier_lock);
+	i915_svm_flush_tlb(svm);
+}
+
 /* The pages were marked, and stop_gpu() was called. */
 static void let_go(struct i915_svm *svm, u64 start, u64 last, bool object)
 {
-	/* Who runs all the same may have them in its TLB. */
-	if (!i915_svm_idle(svm)) {
-		write_lock(&svm->notifier_lock);
-		for_all_valid(svm, start, last, object, hide_one);
-		write_unlock(&svm->notifier_lock);
-		i915_svm_flush_tlb(svm);
-	}
+	hide(svm, start, last, object);
 
 	write_lock(&svm->notifier_lock);
 	for_all_valid(svm, start, last, object, zap_one);
@@ -456,14 +462,6 @@ bool i915_svm_take_away(struct i915_svm *svm, u64 start, u64 last)
 	return true;
 }
 
-static void hide_all(struct i915_svm *svm)
-{
-	write_lock(&svm->notifier_lock);
-	for_all_valid(svm, 0, U64_MAX, false, hide_one);
-	for_all_valid(svm, 0, U64_MAX, true, hide_one);
-	write_unlock(&svm->notifier_lock);
-}
-
 /**
  * i915_svm_take_away_all - leave nothing but scratch in the page tables
  * @svm: the address space; nobody submits
@@ -476,11 +474,8 @@ void i915_svm_take_away_all(struct i915_svm *svm)
 	unsigned long index = 0;
 
 	stop_gpu(svm);
-	/* Who runs all the same may have them in its TLB. */
-	if (!i915_svm_idle(svm)) {
-		hide_all(svm);
-		i915_svm_flush_tlb(svm);
-	}
+	hide(svm, 0, U64_MAX, false);
+	hide(svm, 0, U64_MAX, true);
 
 	do {
 		/* By chunk, for there may be many; they come and go in between. */
