@@ -15,6 +15,7 @@ def _guest_options(parser):
                    help="stock: Debian's binary; stock+svm: the same with our i915; fast: ours (default); "
                         "debug: ours with all checkers")
     g.add_argument("--lmem", default="2G", metavar="SIZE", help="the GPU's local memory, 256M to 16G (default 2G)")
+    g.add_argument("--lmem-bar", default="", metavar="SIZE", help="how much of it the CPU reaches (default: all)")
     g.add_argument("--mem", default="4G", metavar="SIZE", help="the guest's memory (default 4G)")
     g.add_argument("--smp", type=int, default=2, metavar="N", help="CPUs (default 2)")
     g.add_argument("--iommu", action="store_true", help="let devices reach memory through an IOMMU")
@@ -33,7 +34,7 @@ def _guest_options(parser):
 
 def _options(args, command):
     env = dict(e.split("=", 1) if "=" in e else (e, os.environ.get(e, "")) for e in args.env)
-    return vm.Options(command=command, kernel=args.kernel, gpu=not args.no_gpu, lmem=args.lmem,
+    return vm.Options(command=command, kernel=args.kernel, gpu=not args.no_gpu, lmem=args.lmem, lmem_bar=args.lmem_bar,
                       mem=args.mem, smp=args.smp, iommu=args.iommu, trace=args.trace, append=args.append,
                       i915=args.i915, env=env, timeout=args.timeout, build=not args.no_build,
                       accel=args.accel, cwd=_guest_cwd())

@@ -186,10 +186,10 @@ class Runner:
     def guest_options(self, program, command):
         o = program.options
         return vm.Options(command=command, kernel=self.args.kernel or o.get("kernel") or program.suite.kernel,
-                          gpu=o.get("gpu", True), lmem=o.get("lmem", "2G"), mem=o.get("mem", "4G"),
-                          smp=o.get("smp", 2), iommu=o.get("iommu", False), i915=o.get("i915", ""),
-                          append=o.get("append", ""), env=program.env, timeout=program.timeout * self._patience(program),
-                          build=not self.args.no_build)
+                          gpu=o.get("gpu", True), lmem=o.get("lmem", "2G"), lmem_bar=o.get("lmem-bar", ""),
+                          mem=o.get("mem", "4G"), smp=o.get("smp", 2), iommu=o.get("iommu", False),
+                          i915=o.get("i915", ""), append=o.get("append", ""), env=program.env,
+                          timeout=program.timeout * self._patience(program), build=not self.args.no_build)
 
     def _patience(self, program):
         """The debug kernel is several times slower."""

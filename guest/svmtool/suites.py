@@ -50,7 +50,7 @@ _SUITE_KEYS = {"description", "where", "kernel", "timeout", "default", "guest", 
                "mock", "live", "needs", "env", "bench", "packages", "skips", "beside",
                "wall_clock"}
 _PROGRAM_KEYS = {"name", "target", "path", "kind", "args", "env", "timeout", "guest", "needs", "where", "group"}
-_GUEST_KEYS = {"lmem", "mem", "smp", "iommu", "i915", "append", "gpu", "kernel"}
+_GUEST_KEYS = {"lmem", "lmem-bar", "mem", "smp", "iommu", "i915", "append", "gpu", "kernel"}
 
 
 def _refuse_unknown(what, table, known):

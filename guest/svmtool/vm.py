@@ -46,6 +46,7 @@ class Options:
     gpu: bool = True       # the machine has one
     load_gpu: bool = True  # i915 is loaded before the command
     lmem: str = "2G"
+    lmem_bar: str = ""     # how much of it the CPU reaches; "": all
     mem: str = "4G"
     smp: int = 2
     iommu: bool = False    # devices reach memory through an IOMMU
@@ -58,6 +59,14 @@ class Options:
     build: bool = True
     accel: str = ""
     tty: bool = False
+
+
+def _bar_params(size):
+    """
+    i915 would try to enlarge the BAR, which is not resizable; the attempt alone would move the other
+    BAR, already in use, as no bridge holds it in a window of its own.
+    """
+    return size and f"lmem_bar_size={int(size.rstrip('MG')) << (10 if size.endswith('G') else 0)}"
 
 
 class Artefacts:
@@ -131,6 +140,8 @@ class Guest:
         path = self.sockets / "gpu"
         argv = [self.a.simulator, "--socket", path, "--lmem", self.o.lmem, "--once",
                 "--log", self.logs / "dg1-sim.log"]
+        if self.o.lmem_bar:
+            argv += ["--lmem-bar", self.o.lmem_bar]
         if self.o.trace:
             argv += ["--trace", self.o.trace]
         sim = self._start("dg1-sim-err", argv)
@@ -188,8 +199,9 @@ class Guest:
                  f"cwd={o.cwd or paths.TREE}", f"gpu={int(o.gpu and o.load_gpu)}", f"tty={int(o.tty)}"]
         if not _build_is_in_tree():
             items.append(f"mount=build:ro:{paths.BUILD}")
-        if o.i915:
-            items.append(f"i915={o.i915}")
+        i915 = " ".join(filter(None, [_bar_params(o.lmem_bar), o.i915]))
+        if i915:
+            items.append(f"i915={i915}")
         if o.tty:
             rows, cols = agent.window_size(0)
             items += [f"rows={rows}", f"cols={cols}"]

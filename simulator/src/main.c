@@ -61,10 +61,13 @@ static struct dg1 *create_device(const struct options *options, struct vfio_user
     };
     struct dg1 *dg1 = dg1_create(&config);
 
-    if (dg1)
-        vfio_user_attach(server, dg1);
-    else
+    if (!dg1) {
         say_why("cannot create the device", errno);
+        return NULL;
+    }
+    vfio_user_attach(server, dg1);
+    if (options->lmem_bar)
+        vfio_user_set_lmem_bar(server, options->lmem_bar);
     return dg1;
 }
 

@@ -11,9 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LMEM_MIN    (256ull << 20)
-#define LMEM_MAX    (16ull << 30)
-#define MAX_WORKERS 256u
+#define LMEM_MIN     (256ull << 20)
+#define LMEM_DEFAULT (2ull << 30)
+#define LMEM_MAX     (16ull << 30)
+#define MAX_WORKERS  256u
 
 #define EXIT_USAGE 2
 
@@ -24,6 +25,9 @@ static const char help[] =
     "  --socket PATH     listen on this UNIX socket\n"
     "  --lmem SIZE[M|G]  local memory: a power of two from 256M to 16G (default 2G;\n"
     "                    a plain number counts MiB)\n"
+    "  --lmem-bar SIZE[M|G]\n"
+    "                    how much of it the CPU reaches through BAR 2: a power of two\n"
+    "                    from 256M (default: all)\n"
     "  --trace KINDS     log what happens: a comma-separated list of mmio, cmd, ctx, irq,\n"
     "                    mem, eu, or all\n"
     "  --log FILE        write messages and traces to FILE instead of stderr\n"
@@ -69,7 +73,7 @@ static bool parse_number(const char *text, char **end, unsigned long *value)
     return !errno;
 }
 
-static uint64_t parse_lmem(const char *text)
+static uint64_t parse_lmem(const char *option, const char *text)
 {
     unsigned long number;
     unsigned shift = 20;
@@ -77,16 +81,16 @@ static uint64_t parse_lmem(const char *text)
     char *end;
 
     if (!parse_number(text, &end, &number) || number > LMEM_MAX >> 20)
-        usage("--lmem '%s': not a size from 256M to 16G", text);
+        usage("%s '%s': not a size from 256M to 16G", option, text);
     if (*end == 'G')
         shift = 30;
     if (*end == 'G' || *end == 'M')
         end++;
     size = (uint64_t)number << shift;
     if (*end || size < LMEM_MIN || size > LMEM_MAX)
-        usage("--lmem '%s': not a size from 256M to 16G", text);
+        usage("%s '%s': not a size from 256M to 16G", option, text);
     if (size & (size - 1))
-        usage("--lmem '%s': not a power of two", text);
+        usage("%s '%s': not a power of two", option, text);
     return size;
 }
 
@@ -133,26 +137,25 @@ static const char *parse_socket(const char *text)
 void options_parse(struct options *options, int argc, char **argv)
 {
     static const struct option known[] = {
-        {"socket", required_argument, NULL, 's'},
-        {"lmem", required_argument, NULL, 'm'},
-        {"trace", required_argument, NULL, 't'},
-        {"log", required_argument, NULL, 'l'},
-        {"workers", required_argument, NULL, 'w'},
-        {"once", no_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {NULL, 0, NULL, 0},
+        {"socket", required_argument, NULL, 's'},   {"lmem", required_argument, NULL, 'm'},
+        {"lmem-bar", required_argument, NULL, 'b'}, {"trace", required_argument, NULL, 't'},
+        {"log", required_argument, NULL, 'l'},      {"workers", required_argument, NULL, 'w'},
+        {"once", no_argument, NULL, 'o'},           {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},        {NULL, 0, NULL, 0},
     };
     int c;
 
-    *options = (struct options){0};
+    *options = (struct options){.lmem_size = LMEM_DEFAULT};
     while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
         switch (c) {
         case 's':
             options->socket = parse_socket(optarg);
             break;
         case 'm':
-            options->lmem_size = parse_lmem(optarg);
+            options->lmem_size = parse_lmem("--lmem", optarg);
+            break;
+        case 'b':
+            options->lmem_bar = parse_lmem("--lmem-bar", optarg);
             break;
         case 't':
             options->trace |= parse_trace(optarg);
@@ -180,4 +183,6 @@ void options_parse(struct options *options, int argc, char **argv)
         usage("unexpected argument '%s'", argv[optind]);
     if (!options->socket)
         usage("--socket is missing");
+    if (options->lmem_bar > options->lmem_size)
+        usage("--lmem-bar: larger than local memory");
 }

@@ -9,7 +9,8 @@
 struct options {
     const char *socket; /* path */
     const char *log;    /* path, NULL: stderr */
-    uint64_t lmem_size; /* bytes; 0: the device's default */
+    uint64_t lmem_size; /* bytes */
+    uint64_t lmem_bar;  /* bytes; 0: all of it */
     unsigned trace;     /* bits of enum dg1_trace */
     unsigned workers;   /* 0: one per CPU */
     bool once;

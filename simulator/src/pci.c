@@ -112,9 +112,9 @@ static void set_power_management(struct pci_config *pci)
     put(pci->writable, CAP_PM + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK, 2);
 }
 
-void pci_init(struct pci_config *pci, uint64_t lmem_size)
+void pci_init(struct pci_config *pci, uint64_t bar2_size)
 {
-    pci->lmem_size = lmem_size;
+    pci->bar2_size = bar2_size;
     pci_reset(pci);
 }
 
@@ -125,7 +125,7 @@ void pci_reset(struct pci_config *pci)
     memset(pci->clearable, 0, sizeof(pci->clearable));
     set_header(pci);
     set_bar(pci, BAR0_OFFSET, DG1_BAR0_SIZE, PCI_BASE_ADDRESS_MEM_TYPE_64);
-    set_bar(pci, BAR2_OFFSET, pci->lmem_size,
+    set_bar(pci, BAR2_OFFSET, pci->bar2_size,
             PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH);
     set_express(pci);
     set_msi(pci);

@@ -12,7 +12,7 @@ struct pci_config {
     uint8_t bytes[PCI_CONFIG_SIZE];
     uint8_t writable[PCI_CONFIG_SIZE];  /* mask of bits that keep what is written */
     uint8_t clearable[PCI_CONFIG_SIZE]; /* mask of bits that a written 1 clears */
-    uint64_t lmem_size;
+    uint64_t bar2_size;
 };
 
 /* What a configuration write asks the rest of the device to do. */
@@ -21,8 +21,8 @@ enum pci_event {
     PCI_EVENT_MSI = 1 << 1,   /* the conditions for MSI may have changed */
 };
 
-/* lmem_size, a power of two, is the length of BAR2. */
-void pci_init(struct pci_config *pci, uint64_t lmem_size);
+/* bar2_size is a power of two. */
+void pci_init(struct pci_config *pci, uint64_t bar2_size);
 /* Back to power-on values, as by a function level reset. */
 void pci_reset(struct pci_config *pci);
 

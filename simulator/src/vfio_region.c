@@ -12,7 +12,7 @@ static uint64_t region_size(const struct vfio_device *dev, uint32_t index)
     case VFIO_PCI_BAR0_REGION_INDEX:
         return DG1_BAR0_SIZE;
     case VFIO_PCI_BAR2_REGION_INDEX:
-        return dg1_lmem_size(dev->dg1);
+        return dev->pci.bar2_size;
     case VFIO_PCI_CONFIG_REGION_INDEX:
         return PCI_CONFIG_SIZE;
     default:

@@ -579,6 +579,11 @@ void vfio_user_attach(struct vfio_user *server, struct dg1 *dg1)
     pci_init(&server->dev.pci, dg1_lmem_size(dg1));
 }
 
+void vfio_user_set_lmem_bar(struct vfio_user *server, uint64_t size)
+{
+    pci_init(&server->dev.pci, size);
+}
+
 int vfio_user_serve(struct vfio_user *server, int sock)
 {
     int ret;

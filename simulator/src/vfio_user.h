@@ -26,6 +26,12 @@ void vfio_user_raise_msi(void *opaque);
 void vfio_user_attach(struct vfio_user *server, struct dg1 *dg1);
 
 /*
+ * Let BAR2 show the first size bytes of the attached device's local memory instead of all of
+ * it, as machines without resizable BARs do: a power of two. Before the first client.
+ */
+void vfio_user_set_lmem_bar(struct vfio_user *server, uint64_t size);
+
+/*
  * Serve the client on sock until it disconnects or breaks the protocol; then the device is
  * reset and has no guest memory. sock stays the caller's. Returns 0 after an orderly end, a
  * negative errno otherwise.

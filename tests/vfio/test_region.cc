@@ -72,6 +72,23 @@ TEST_F(Regions, SmallArgszGetsTheSizeNeededAndNoFd)
     EXPECT_EQ(info(bar0, sizeof(base) - 1).error(), EINVAL);
 }
 
+TEST_F(Regions, Bar2CanShowLessThanLocalMemory)
+{
+    constexpr uint64_t shown = lmem_size / 2;
+
+    finish();
+    vfio_user_set_lmem_bar(server_, shown);
+    start();
+    ASSERT_EQ(client_->negotiate().error(), 0);
+    ASSERT_EQ(client_->write<uint16_t>(config, 4, 2), 0);
+    auto base = value_of<vfio_region_info>(info(bar2, sizeof(vfio_region_info)).payload);
+    EXPECT_EQ(base.size, shown);
+    EXPECT_EQ(client_->write<uint8_t>(bar2, shown - 1, 1), 0);
+    EXPECT_EQ(client_->write<uint8_t>(bar2, shown, 1), EINVAL);
+    EXPECT_EQ(client_->write<uint32_t>(config, 0x18, ~0u), 0);
+    EXPECT_EQ(client_->read<uint32_t>(config, 0x18) & ~0xfu, uint32_t(-shown));
+}
+
 TEST_F(Regions, Bar2IsMappableAsAWhole)
 {
     Reply reply = info(bar2, sizeof(vfio_region_info));
