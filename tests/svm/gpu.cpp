@@ -206,6 +206,26 @@ int Gpu::prefetch(const void *start, size_t length, uint32_t region, drm_i915_ge
     return call(fd_, DRM_IOCTL_I915_GEM_VM_PREFETCH, out);
 }
 
+drm_i915_memory_region_info Gpu::localMemory() const
+{
+    drm_i915_query_item item = {};
+    item.query_id = DRM_I915_QUERY_MEMORY_REGIONS;
+    drm_i915_query q = {};
+    q.num_items = 1;
+    q.items_ptr = address(&item);
+    if (call(fd_, DRM_IOCTL_I915_QUERY, &q) || item.length <= 0)
+        throw failure("QUERY_MEMORY_REGIONS");
+    std::vector<uint64_t> space(size_t(item.length) / 8 + 1);
+    item.data_ptr = address(space.data());
+    if (call(fd_, DRM_IOCTL_I915_QUERY, &q))
+        throw failure("QUERY_MEMORY_REGIONS");
+    const auto *info = reinterpret_cast<drm_i915_query_memory_regions *>(space.data());
+    for (uint32_t i = 0; i < info->num_regions; i++)
+        if (info->regions[i].region.memory_class == I915_MEMORY_CLASS_DEVICE)
+            return info->regions[i];
+    return {};
+}
+
 uint32_t Gpu::createLocal(size_t size, bool both)
 {
     drm_i915_gem_memory_class_instance places[2] = {{I915_MEMORY_CLASS_DEVICE, 0},

@@ -57,6 +57,9 @@ class Gpu
         return vm_;
     }
 
+    /* The region, used or not; zeroes where there is none. */
+    drm_i915_memory_region_info localMemory() const;
+
     /* 0 or an error number. */
     int setParam(uint64_t param, uint64_t value);
     int getParam(uint64_t param, uint64_t *value);

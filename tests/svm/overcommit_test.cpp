@@ -41,27 +41,6 @@ constexpr const char *kOps[] = {"Stores",  "Touches", "Fork",        "Unmaps",
 constexpr size_t kPiece = 4 * kHuge;
 constexpr size_t kStride = 16 * kPage; /* of the words that are looked at */
 
-/* Of all memory that the region has, used or not. */
-uint64_t localMemory(int fd)
-{
-    drm_i915_query_item item = {};
-    item.query_id = DRM_I915_QUERY_MEMORY_REGIONS;
-    drm_i915_query q = {};
-    q.num_items = 1;
-    q.items_ptr = reinterpret_cast<uintptr_t>(&item);
-    if (drmIoctl(fd, DRM_IOCTL_I915_QUERY, &q) || item.length <= 0)
-        throw std::runtime_error("QUERY_MEMORY_REGIONS");
-    std::vector<uint64_t> space(size_t(item.length) / 8 + 1);
-    item.data_ptr = reinterpret_cast<uintptr_t>(space.data());
-    if (drmIoctl(fd, DRM_IOCTL_I915_QUERY, &q))
-        throw std::runtime_error("QUERY_MEMORY_REGIONS");
-    const auto *info = reinterpret_cast<drm_i915_query_memory_regions *>(space.data());
-    for (uint32_t i = 0; i < info->num_regions; i++)
-        if (info->regions[i].region.memory_class == I915_MEMORY_CLASS_DEVICE)
-            return info->regions[i].probed_size;
-    return 0;
-}
-
 /* What sees pages only, and what takes long, with one kind of memory. */
 std::vector<Cell> cells()
 {
@@ -101,7 +80,7 @@ class Overcommit : public testing::TestWithParam<Cell>
         ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
         ASSERT_EQ(gpu.setParam(I915_GEM_VM_PARAM_SVM_GRANULE, c.granule), 0);
         ASSERT_EQ(gpu.setParam(I915_GEM_VM_PARAM_SVM_COPY, c.cpuCopies), 0);
-        const uint64_t local = localMemory(gpu.fd());
+        const uint64_t local = gpu.localMemory().probed_size;
         ASSERT_GT(local, 0u);
         ASSERT_LE(local, 256u << 20) << "too much local memory for this test: see its head";
         pieces = c.factor * local / kPiece;
@@ -312,7 +291,7 @@ TEST(OvercommitObjects, ThatDoNotFitTogetherAreRefused)
         GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
     Gpu gpu;
     ASSERT_EQ(gpu.enable(I915_SVM_VM_ENABLE), 0);
-    const size_t size = localMemory(gpu.fd()) * 5 / 8 / kHuge * kHuge;
+    const size_t size = gpu.localMemory().probed_size * 5 / 8 / kHuge * kHuge;
     void *p =
         mmap(nullptr, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     ASSERT_NE(p, MAP_FAILED);

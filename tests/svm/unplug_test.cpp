@@ -125,7 +125,27 @@ class UnplugDevice : public Unplug
             GTEST_SKIP() << "no I915_SVM_CAP_DEVMEM";
         Unplug::SetUp();
     }
+
+    /* As after a hang that no reset cures. */
+    static void wedge()
+    {
+        const std::string debug = "/sys/kernel/debug/dri/" + deviceName() + "/";
+        writeFile(debug + "i915_params/reset", "0");
+        writeFile(debug + "i915_wedged", "0xffffffff");
+        writeFile(debug + "i915_params/reset", "3");
+    }
 };
+
+/* What a process that touches it gets: a signal, or 0. */
+int signalOfTouch(const volatile uint32_t *at)
+{
+    const pid_t child = fork();
+    if (!child)
+        _exit(*at == UINT32_MAX);
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
 
 TEST_F(Unplug, NothingInUse)
 {
@@ -186,6 +206,44 @@ TEST_F(UnplugDevice, PagesComeBack)
     EXPECT_EQ(pagesPresent(m.data(), m.size()), m.size() / kPage);
     ASSERT_EQ(wrong(m, 0), 0u);
     replug();
+    expectWorks();
+}
+
+/* The CPU copies what it reaches; what it does not is lost, and nobody takes it for data. */
+TEST_F(UnplugDevice, WhatAWedgedGpuHoldsComesBackOrRaisesSigbus)
+{
+    Memory m(8 * kHuge, kHuge);
+    bool reached;
+    fill(m, 0);
+    {
+        Gpu gpu;
+        const drm_i915_memory_region_info local = gpu.localMemory();
+        /* Memory beyond the BAR is taken first. */
+        reached = local.probed_cpu_visible_size == local.probed_size;
+        ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
+        drm_i915_gem_vm_prefetch p;
+        ASSERT_EQ(gpu.prefetch(m.data(), m.size(), I915_SVM_REGION_LOCAL, &p), 0);
+        ASSERT_EQ(p.moved, m.size());
+        wedge();
+        if (!reached) {
+            EXPECT_EQ(signalOfTouch(m.dwords()), SIGBUS) << "before the driver left";
+        }
+    }
+    unplug();
+    if (reached) {
+        EXPECT_EQ(pagesPresent(m.data(), m.size()), m.size() / kPage);
+        EXPECT_EQ(wrong(m, 0), 0u);
+    } else {
+        for (size_t at = 0; at < m.size(); at += kHuge + kPage)
+            EXPECT_EQ(signalOfTouch(m.dwords() + at / 4), SIGBUS) << at;
+    }
+    replug();
+    expectWorks();
+    /* What is let go can be used again. */
+    ASSERT_EQ(madvise(m.data(), m.size(), MADV_DONTNEED), 0);
+    EXPECT_EQ(m.dwords()[kHuge / 4], 0u);
+    fill(m, 1);
+    EXPECT_EQ(wrong(m, 1), 0u);
     expectWorks();
 }
 

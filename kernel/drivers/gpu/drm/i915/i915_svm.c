@@ -245,6 +245,15 @@ static void remove_one(struct i915_svm *svm, void *unused)
 }
 
 /**
+ * i915_svm_device_leave - the driver is about to leave the device
+ * @i915: the device, which user space may still use
+ */
+void i915_svm_device_leave(struct drm_i915_private *i915)
+{
+	i915_svm_devmem_leave(i915);
+}
+
+/**
  * i915_svm_device_fini - the driver leaves the device
  * @i915: the device; its GT is wedged, and user space can begin nothing new
  *

@@ -48,6 +48,7 @@ int i915_svm_setparam_ioctl(struct drm_device *dev, void *data, struct drm_file 
 u32 i915_svm_caps(struct drm_i915_private *i915);
 
 void i915_svm_device_init(struct drm_i915_private *i915);
+void i915_svm_device_leave(struct drm_i915_private *i915);
 void i915_svm_device_fini(struct drm_i915_private *i915);
 void i915_svm_debugfs_register(struct drm_i915_private *i915);
 
@@ -100,6 +101,7 @@ void i915_svm_bo_cpu_fault(struct drm_i915_gem_object *obj);
 
 static inline u32 i915_svm_caps(struct drm_i915_private *i915) { return 0; }
 static inline void i915_svm_device_init(struct drm_i915_private *i915) {}
+static inline void i915_svm_device_leave(struct drm_i915_private *i915) {}
 static inline void i915_svm_device_fini(struct drm_i915_private *i915) {}
 static inline void i915_svm_debugfs_register(struct drm_i915_private *i915) {}
 

@@ -21,6 +21,7 @@
 #include <linux/highmem.h>
 #include <linux/io-mapping.h>
 #include <linux/ktime.h>
+#include <linux/pci.h>
 
 #include "gem/i915_gem_object.h"
 #include "gt/intel_context.h"
@@ -212,7 +213,7 @@ static int blit(struct i915_svm_copy *copy)
 	const unsigned int dev_pat = i915_gem_get_pat_index(i915, I915_CACHE_NONE);
 	int err;
 
-	if (!ce || intel_gt_is_wedged(gt))
+	if (!ce || intel_gt_is_wedged(gt) || pci_channel_offline(to_pci_dev(i915->drm.dev)))
 		return -EIO;
 
 	err = map_sys(copy);
@@ -242,18 +243,28 @@ static int blit(struct i915_svm_copy *copy)
 	return err;
 }
 
-static int cpu_copy_page(struct i915_svm_copy *copy, struct page *sys_page,
-			 struct page *dev_page)
+/* With a small BAR the CPU does not reach all of it. */
+static bool cpu_reaches(const struct i915_svm_copy *copy)
+{
+	const struct intel_memory_region *mr = copy->dm->mr;
+	struct scatterlist *sg;
+
+	for (sg = copy->dev_sg; sg; sg = sg_next(sg))
+		if (i915_svm_devmem_addr(sg_page(sg)) - mr->region.start + sg->length >
+		    resource_size(&mr->io))
+			return false;
+
+	return true;
+}
+
+static void cpu_copy_page(struct i915_svm_copy *copy, struct page *sys_page,
+			  struct page *dev_page)
 {
 	struct intel_memory_region *mr = copy->dm->mr;
 	const resource_size_t offset =
 		i915_svm_devmem_addr(dev_page) - mr->region.start;
 	void __iomem *dev;
 	void *sys;
-
-	/* With a small BAR not all of it can be reached. */
-	if (offset + PAGE_SIZE > resource_size(&mr->io))
-		return -EIO;
 
 	dev = io_mapping_map_local_wc(&mr->iomap, offset);
 	sys = kmap_local_page(sys_page);
@@ -263,8 +274,6 @@ static int cpu_copy_page(struct i915_svm_copy *copy, struct page *sys_page,
 		memcpy_fromio(sys, dev, PAGE_SIZE);
 	kunmap_local(sys);
 	io_mapping_unmap_local(dev);
-
-	return 0;
 }
 
 static int cpu_copy(struct i915_svm_copy *copy)
@@ -274,19 +283,27 @@ static int cpu_copy(struct i915_svm_copy *copy)
 	intel_wakeref_t wakeref;
 	int err = 0;
 
+	if (!cpu_reaches(copy))
+		return -EIO;
+
 	__sg_page_iter_start(&sys, copy->sys_sg, copy->count, 0);
 	__sg_page_iter_start(&dev, copy->dev_sg, copy->count, 0);
 	with_intel_runtime_pm(&copy->dm->i915->runtime_pm, wakeref) {
-		while (!err && __sg_page_iter_next(&sys) && __sg_page_iter_next(&dev))
-			err = cpu_copy_page(copy, sg_page_iter_page(&sys),
-					    sg_page_iter_page(&dev));
+		while (__sg_page_iter_next(&sys) && __sg_page_iter_next(&dev))
+			cpu_copy_page(copy, sg_page_iter_page(&sys),
+				      sg_page_iter_page(&dev));
 		wmb(); /* write-combined stores, before anybody is told */
+		/* Nobody told us that it was pulled out: it read as ones, or zeroes. */
+		if (!pci_device_is_present(to_pci_dev(copy->dm->i915->drm.dev)))
+			err = -EIO;
 	}
+	if (err)
+		return err;
 
 	i915_svm_dev_count(copy->dm, CPU, copy->count);
 	i915_svm_dev_count(copy->dm, CPU_NS,
 			   ktime_to_ns(ktime_sub(ktime_get(), began)));
-	return err;
+	return 0;
 }
 
 static void spin(struct i915_request *rq)
@@ -319,14 +336,14 @@ static int wait_blit(struct i915_svm_copy *copy)
 /**
  * i915_svm_copy_start - start to copy a batch
  * @copy: the batch; its lists belong to us until i915_svm_copy_finish()
- * @mode: by whom
+ * @mode: by whom; what the CPU cannot reach is the blitter's all the same
  */
 void i915_svm_copy_start(struct i915_svm_copy *copy,
 			 enum i915_svm_copy_mode mode)
 {
 	copy->rq = NULL;
 	copy->began = 0;
-	if (!copy->count || mode == I915_SVM_COPY_CPU)
+	if (!copy->count || (mode == I915_SVM_COPY_CPU && cpu_reaches(copy)))
 		return;
 
 	copy->began = ktime_get();

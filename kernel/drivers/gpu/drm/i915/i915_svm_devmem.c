@@ -16,16 +16,25 @@
  * follows its CPU address, whole extents so that its place in the 2 MiB does:
  * that makes large entries in the GPU's page table possible.
  *
+ * Only the GPU needs to reach an extent, unless the CPU is to copy, so where the BAR
+ * does not show all of local memory, extents come first from what it does not show. What they hold
+ * comes back by the blitter then, or not at all: when the driver leaves, it does
+ * so while the GPU still works. Contents that cannot come back, of a GPU that is
+ * wedged or gone, stay device pages for good, and who touches them gets SIGBUS.
+ *
  * Locking: see &struct i915_svm_devmem. A page is freed under page-table
  * locks, so an extent whose last page goes is only put on a list; a worker
  * gives the object back. Whoever takes an object away from its extent holds
  * the object's lock.
  */
 
+#include <linux/kmemleak.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 
+#include <drm/drm_drv.h>
 #include <drm/drm_print.h>
 
 #include "gem/i915_gem_lmem.h"
@@ -38,6 +47,9 @@
 
 /* What one 64K entry of the GPU's page table maps. */
 #define GROUP_PAGES	(SZ_64K >> PAGE_SHIFT)
+
+/* How often i915_svm_devmem_leave() meets pages in use before it lets them be. */
+#define LEAVE_TRIES	100
 
 static struct intel_memory_region *local_region(struct drm_i915_private *i915)
 {
@@ -79,7 +91,8 @@ static void extent_die(struct i915_svm_extent *extent)
 
 	extent->closed = true;
 	list_move_tail(&extent->link, &dm->dead);
-	queue_work(system_unbound_wq, &dm->reap);
+	if (!dm->gone) /* else its object stays: freeing it would wake the device */
+		queue_work(system_unbound_wq, &dm->reap);
 }
 
 /*
@@ -232,7 +245,9 @@ struct i915_svm_extent *i915_svm_extent_create(struct i915_svm_devmem *dm,
 	extent->held = true;
 	INIT_LIST_HEAD(&extent->link);
 	extent->obj = i915_gem_object_create_lmem(dm->i915, I915_SVM_EXTENT_SIZE,
-						  I915_BO_ALLOC_CONTIGUOUS);
+						  I915_BO_ALLOC_CONTIGUOUS |
+						  (how->mode == I915_SVM_COPY_CPU ?
+						   0 : I915_BO_ALLOC_GPU_ONLY));
 	if (IS_ERR(extent->obj)) {
 		err = PTR_ERR(extent->obj);
 		goto err_free;
@@ -277,7 +292,7 @@ static bool extent_take(struct i915_svm_extent *extent, unsigned int n,
 
 	lockdep_assert_held(&dm->lock);
 
-	if (extent->closed)
+	if (extent->closed || READ_ONCE(dm->i915->svm_leaving))
 		return false;
 
 	first = bitmap_find_next_zero_area(extent->pages, I915_SVM_EXTENT_PAGES,
@@ -333,7 +348,7 @@ static bool take(struct i915_svm_devmem *dm, struct i915_svm_extent *spare,
  * @pages: out: device pages, locked, with one reference; NULL where not wanted
  *
  * Returns: the number of pages taken, fewer than wanted only if the memory
- * of the extent was taken away meanwhile.
+ * of the extent was taken away meanwhile, or the driver leaves.
  */
 unsigned int i915_svm_devmem_take(struct i915_svm_devmem *dm,
 				  struct i915_svm_extent *spare,
@@ -430,6 +445,7 @@ static struct i915_svm_devmem *devmem_create(struct drm_i915_private *i915)
 	INIT_LIST_HEAD(&dm->partial);
 	INIT_LIST_HEAD(&dm->full);
 	INIT_LIST_HEAD(&dm->dead);
+	INIT_LIST_HEAD(&dm->lost);
 	INIT_WORK(&dm->reap, reap_work);
 
 	dm->res = request_free_mem_region(&iomem_resource,
@@ -476,7 +492,7 @@ struct i915_svm_devmem *i915_svm_devmem_get(struct drm_i915_private *i915)
 	mutex_lock(&i915->svm_devmem_mutex);
 	dm = i915->svm_devmem;
 	if (!dm) {
-		dm = devmem_create(i915);
+		dm = i915->svm_leaving ? ERR_PTR(-ENODEV) : devmem_create(i915);
 		if (!IS_ERR(dm)) /* pairs with the acquire of who finds it */
 			smp_store_release(&i915->svm_devmem, dm);
 	}
@@ -488,6 +504,19 @@ struct i915_svm_devmem *i915_svm_devmem_get(struct drm_i915_private *i915)
 void i915_svm_devmem_init(struct drm_i915_private *i915)
 {
 	mutex_init(&i915->svm_devmem_mutex);
+}
+
+/* What it holds cannot be brought back, ever. */
+static void extent_lose(struct i915_svm_extent *extent)
+{
+	struct i915_svm_devmem *dm = extent->dm;
+
+	spin_lock_irq(&dm->lock);
+	if (extent->used) {
+		extent->closed = true;
+		list_move_tail(&extent->link, &dm->lost);
+	}
+	spin_unlock_irq(&dm->lock);
 }
 
 /* The object of an extent that still holds pages; with a reference. */
@@ -507,6 +536,81 @@ static struct drm_i915_gem_object *any_object(struct i915_svm_devmem *dm)
 	return obj;
 }
 
+/*
+ * Bring back what some extent holds, or with @lose give up what nobody can copy.
+ * Returns false when there is none.
+ */
+static bool bring_back_one(struct i915_svm_devmem *dm, bool lose, int *err)
+{
+	struct drm_i915_gem_object *obj = any_object(dm);
+
+	if (!obj)
+		return false;
+
+	i915_gem_object_lock(obj, NULL);
+	*err = i915_svm_devmem_evict(obj);
+	if (lose && *err == -EIO)
+		extent_lose(obj->svm_extent);
+	i915_gem_object_unlock(obj);
+	i915_gem_object_put(obj);
+	cond_resched();
+
+	return true;
+}
+
+/**
+ * i915_svm_devmem_leave - bring everything back while the blitter still can
+ * @i915: the device, about to lose its driver
+ *
+ * What resists is left to i915_svm_devmem_fini().
+ */
+void i915_svm_devmem_leave(struct drm_i915_private *i915)
+{
+	struct i915_svm_devmem *dm;
+	unsigned int failed = 0;
+	int err;
+
+	mutex_lock(&i915->svm_devmem_mutex);
+	WRITE_ONCE(i915->svm_leaving, true);
+	dm = i915->svm_devmem;
+	mutex_unlock(&i915->svm_devmem_mutex);
+	if (!dm)
+		return;
+
+	/* Who does not know yet has taken its pages when we have the lock. */
+	spin_lock_irq(&dm->lock);
+	spin_unlock_irq(&dm->lock);
+
+	while (failed < LEAVE_TRIES && bring_back_one(dm, false, &err))
+		failed += !!err;
+}
+
+/*
+ * Pages are left whose contents are lost. They stay as they are until their
+ * processes unmap them, and for them all that they refer to, and this code,
+ * stays until the machine is booted again.
+ */
+static bool keep_lost(struct i915_svm_devmem *dm)
+{
+	struct i915_svm_extent *extent;
+	unsigned long pages = 0;
+
+	spin_lock_irq(&dm->lock);
+	list_for_each_entry(extent, &dm->lost, link)
+		pages += extent->used;
+	spin_unlock_irq(&dm->lock);
+	if (!pages)
+		return false;
+
+	drm_err(&dm->i915->drm,
+		"SVM: %lu pages in local memory are lost, touching them raises SIGBUS\n", pages);
+	kmemleak_not_leak(dm);
+	drm_dev_get(&dm->i915->drm);
+	__module_get(THIS_MODULE);
+	i915_svm_migrate_lost(dm); /* waits for CPU touches that are under way */
+	return true;
+}
+
 /**
  * i915_svm_devmem_fini - bring everything back, for good
  * @i915: the device, whose GT is wedged: the CPU copies
@@ -516,27 +620,28 @@ static struct drm_i915_gem_object *any_object(struct i915_svm_devmem *dm)
 void i915_svm_devmem_fini(struct drm_i915_private *i915)
 {
 	struct i915_svm_devmem *dm = i915->svm_devmem;
-	struct drm_i915_gem_object *obj;
+	bool lost;
+	int err;
 
 	if (!dm)
 		return;
 
-	while ((obj = any_object(dm))) {
-		i915_gem_object_lock(obj, NULL);
-		if (i915_svm_devmem_evict(obj))
+	while (bring_back_one(dm, true, &err))
+		if (err && err != -EIO)
 			drm_notice_once(&i915->drm,
 					"SVM: waiting for device pages in use\n");
-		i915_gem_object_unlock(obj);
-		i915_gem_object_put(obj);
-		cond_resched();
-	}
 
 	flush_work(&dm->reap);
-	memunmap_pages(&dm->pagemap); /* waits for CPU touches that are under way */
+	lost = keep_lost(dm);
+	if (!lost)
+		memunmap_pages(&dm->pagemap); /* waits for CPU touches that are under way */
 	i915_svm_copy_fini(dm);
 	i915_svm_migrate_fini(dm);
-	release_mem_region(dm->res->start, resource_size(dm->res));
 	i915->svm_devmem = NULL;
+	if (lost)
+		return;
+
+	release_mem_region(dm->res->start, resource_size(dm->res));
 	kfree(dm);
 }
 

@@ -55,6 +55,7 @@ struct i915_svm_move {
  */
 struct i915_svm_devmem *i915_svm_devmem_get(struct drm_i915_private *i915);
 void i915_svm_devmem_init(struct drm_i915_private *i915);
+void i915_svm_devmem_leave(struct drm_i915_private *i915);
 void i915_svm_devmem_fini(struct drm_i915_private *i915);
 bool i915_svm_devmem_possible(struct drm_i915_private *i915);
 
@@ -74,7 +75,8 @@ int i915_svm_migrate_range(struct i915_svm_devmem *dm, struct mm_struct *mm,
 
 /*
  * i915 is about to take the memory behind @obj away: bring the pages in it
- * to system memory. Called under the object's lock. -EBUSY when some stay.
+ * to system memory. Called under the object's lock. -EBUSY when some stay, -EIO
+ * when nobody could copy them.
  */
 int i915_svm_devmem_evict(struct drm_i915_gem_object *obj);
 
@@ -92,6 +94,7 @@ i915_svm_devmem_get(struct drm_i915_private *i915)
 }
 
 static inline void i915_svm_devmem_init(struct drm_i915_private *i915) {}
+static inline void i915_svm_devmem_leave(struct drm_i915_private *i915) {}
 static inline void i915_svm_devmem_fini(struct drm_i915_private *i915) {}
 
 static inline bool i915_svm_devmem_possible(struct drm_i915_private *i915)

@@ -60,7 +60,7 @@ struct i915_svm_extent {
 	/** @account: of the address space whose pages it takes */
 	struct i915_svm_account *account;
 
-	/** @link: in dm->partial, dm->full or dm->dead; dm->lock */
+	/** @link: in dm->partial, dm->full, dm->dead or dm->lost; dm->lock */
 	struct list_head link;
 	/** @granule: what a CPU touch of a page brings back */
 	unsigned long granule;
@@ -92,7 +92,11 @@ struct i915_svm_devmem {
 	struct list_head partial;
 	struct list_head full;
 	struct list_head dead;
+	struct list_head lost; /* until the last page goes; the driver has left */
 	struct work_struct reap;
+
+	/** @gone: the driver has left; what is still here is lost */
+	bool gone;
 
 	/** @step: of a CPU touch or eviction, when not in use; by xchg() */
 	struct step *step;
@@ -174,6 +178,7 @@ void i915_svm_window_fini(struct i915_svm_devmem *dm);
 /* i915_svm_migrate.c */
 vm_fault_t i915_svm_migrate_to_ram(struct vm_fault *vmf);
 int i915_svm_migrate_extent(struct i915_svm_extent *extent);
+void i915_svm_migrate_lost(struct i915_svm_devmem *dm);
 void i915_svm_migrate_fini(struct i915_svm_devmem *dm);
 
 #endif /* __I915_SVM_DEVMEM_TYPES_H__ */

@@ -35,6 +35,7 @@
 #include <linux/mmu_notifier.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/srcu.h>
 #include <linux/userfaultfd_k.h>
 
 #include "i915_drv.h"
@@ -666,15 +667,8 @@ static unsigned long touch_end(struct i915_svm_extent *extent, unsigned long sta
 	return end;
 }
 
-/**
- * i915_svm_migrate_to_ram - a CPU touched a device page
- * @vmf: the fault; the page is locked or at least referenced by the core
- *
- * Whoever loses a race here has nothing to do: the core looks again.
- */
-vm_fault_t i915_svm_migrate_to_ram(struct vm_fault *vmf)
+static vm_fault_t touch(struct vm_fault *vmf, struct i915_svm_extent *extent)
 {
-	struct i915_svm_extent *extent = i915_svm_page_extent(vmf->page);
 	struct vm_area_struct *vma = vmf->vma;
 	struct i915_svm_devmem *dm = extent->dm;
 	const unsigned long granule = READ_ONCE(extent->granule);
@@ -694,12 +688,45 @@ vm_fault_t i915_svm_migrate_to_ram(struct vm_fault *vmf)
 	return touch_granule(dm, vmf, start, asked_end);
 }
 
+/* CPU touches under way; who waits for them: i915_svm_migrate_lost() */
+DEFINE_STATIC_SRCU(touches);
+
+/**
+ * i915_svm_migrate_to_ram - a CPU touched a device page
+ * @vmf: the fault; the page is locked or at least referenced by the core
+ *
+ * Whoever loses a race here has nothing to do: the core looks again.
+ */
+vm_fault_t i915_svm_migrate_to_ram(struct vm_fault *vmf)
+{
+	struct i915_svm_extent *extent = i915_svm_page_extent(vmf->page);
+	const int idx = srcu_read_lock(&touches);
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+
+	if (!READ_ONCE(extent->dm->gone))
+		ret = touch(vmf, extent);
+	srcu_read_unlock(&touches, idx);
+
+	return ret;
+}
+
+/**
+ * i915_svm_migrate_lost - from now on, touching a device page is an error
+ * @dm: the device memory, for the last time
+ */
+void i915_svm_migrate_lost(struct i915_svm_devmem *dm)
+{
+	WRITE_ONCE(dm->gone, true);
+	synchronize_srcu(&touches);
+}
+
 /* Bring back what an extent holds, page by device page; one pass. */
 static int evict_pass(struct i915_svm_extent *extent, struct step *step)
 {
 	struct i915_svm_devmem *dm = extent->dm;
 	const unsigned int npages = I915_SVM_EXTENT_PAGES;
 	unsigned long moved, no_memory = 0;
+	int err;
 
 	memset(step->dst, 0, npages * sizeof(*step->dst));
 	step->began = ktime_get();
@@ -709,7 +736,8 @@ static int evict_pass(struct i915_svm_extent *extent, struct step *step)
 	migrate_device_range(step->src, extent->first_pfn, npages);
 	fill_system(step, NULL, 0, npages, &no_memory);
 	i915_svm_copy_start(&step->copy, I915_SVM_COPY_BLITTER);
-	if (i915_svm_copy_finish(&step->copy))
+	err = i915_svm_copy_finish(&step->copy);
+	if (err)
 		drop_destinations(step->dst, npages);
 
 	migrate_device_pages(step->src, step->dst, npages);
@@ -721,14 +749,14 @@ static int evict_pass(struct i915_svm_extent *extent, struct step *step)
 	i915_svm_dev_count(dm, EVICTED, moved);
 	i915_svm_dev_count(dm, TO_SYSTEM, moved);
 
-	return READ_ONCE(extent->used) ? -EBUSY : 0;
+	return READ_ONCE(extent->used) ? err ?: -EBUSY : 0;
 }
 
 /**
  * i915_svm_migrate_extent - bring back all pages of an extent
  * @extent: it, closed, its object locked
  *
- * Returns: 0, -EBUSY when pages stay in use, -ENOMEM.
+ * Returns: 0, -EBUSY when pages stay in use, -EIO when nobody could copy, -ENOMEM.
  */
 int i915_svm_migrate_extent(struct i915_svm_extent *extent)
 {
@@ -881,14 +909,13 @@ static int make_room(struct migration *m, struct step *step,
 			continue;
 
 		extent = i915_svm_extent_create(m->dm, m->how);
-		if (!IS_ERR(extent)) {
-			step->spare[i] = extent;
-		} else if (PTR_ERR(extent) == -EINTR || PTR_ERR(extent) == -ERESTARTSYS) {
+		if (PTR_ERR_OR_ZERO(extent) == -EINTR || PTR_ERR_OR_ZERO(extent) == -ERESTARTSYS) {
 			release_spares(step);
 			return -EINTR;
-		} else {
-			break; /* the next would not fare better */
 		}
+		if (IS_ERR(extent))
+			break; /* the next would not fare better */
+		step->spare[i] = extent;
 	}
 
 	return 0;
@@ -980,9 +1007,10 @@ static bool pages_can_move(const struct vm_area_struct *vma)
 }
 
 /*
- * Bring in what is swapped out, or with another device. A snapshot does not tell it from what was never
- * touched. Collecting does, for an owner of device pages who has none: then
- * nothing is locked and no entry changes, but only what was never touched might move.
+ * Bring in what is swapped out, or with another device. A snapshot does not tell
+ * it from what was never touched. Collecting does, for an owner of device pages
+ * who has none: then nothing is locked and no entry changes, but only what was
+ * never touched might move.
  */
 static void swap_in(struct migration *m, struct vm_area_struct *vma,
 		    unsigned long start, unsigned long end)
