@@ -247,6 +247,28 @@ TEST_F(UnplugDevice, WhatAWedgedGpuHoldsComesBackOrRaisesSigbus)
     expectWorks();
 }
 
+TEST_F(UnplugDevice, WorkDoesNotKeepPages)
+{
+    Memory flag(kPage), m(2 * kHuge, kHuge);
+    memset(flag.data(), 0, kPage);
+    fill(m, 0);
+    {
+        Gpu gpu;
+        ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
+        drm_i915_gem_vm_prefetch p;
+        ASSERT_EQ(gpu.prefetch(m.data(), m.size(), I915_SVM_REGION_LOCAL, &p), 0);
+        ASSERT_EQ(p.moved, m.size());
+        gpu.submit(Batch().waitEqual(flag.data(), 1).storeDword(m.data(), 2));
+        unplug();
+        EXPECT_EQ(pagesPresent(m.data(), m.size()), m.size() / kPage);
+        EXPECT_EQ(wrong(m, 0), 0u);
+    }
+    replug();
+    *static_cast<volatile uint32_t *>(flag.dwords()) = 1;
+    expectWorks();
+    EXPECT_EQ(wrong(m, 0), 0u) << "work of before reached memory";
+}
+
 TEST_F(UnplugDevice, WhilePagesMoveBothWays)
 {
     for (int round = 0; round < 5; round++) {

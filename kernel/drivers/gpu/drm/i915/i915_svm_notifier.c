@@ -42,6 +42,9 @@ module_param_named(svm_wait_ms, svm_wait_ms, uint, 0600);
 MODULE_PARM_DESC(svm_wait_ms,
 		 "How long the CPU waits for GPU work that uses memory it takes away, before the work is banned (default 10000)");
 
+/* How long at most, once the driver leaves: it stops all work anyway. */
+#define LEAVE_MS	1000
+
 /* How long banned work may take to be preempted. */
 #define CANCEL_MS	2000
 
@@ -73,6 +76,12 @@ int i915_svm_wait_idle(struct i915_svm *svm)
 		return ret;
 
 	return ret ? 0 : -ETIME;
+}
+
+static unsigned int wait_ms(const struct i915_svm *svm)
+{
+	return READ_ONCE(svm->vm->i915->svm_leaving) ?
+		min_t(unsigned int, svm_wait_ms, LEAVE_MS) : svm_wait_ms;
 }
 
 /* The context of a request that has not finished, referenced; or NULL. */
@@ -129,7 +138,7 @@ static void ban(struct i915_svm *svm, struct i915_request *rq, struct intel_cont
 	i915_svm_count(svm, BANS, 1);
 	drm_notice(&svm->vm->i915->drm,
 		   "SVM: banning a context of %s: its work outlived %u ms of waiting for memory it uses\n",
-		   svm->comm, svm_wait_ms);
+		   svm->comm, wait_ms(svm));
 }
 
 /* Preempts the request; only if it resists, its engine is reset. */
@@ -178,7 +187,7 @@ static u64 stop_gpu(struct i915_svm *svm)
 
 	start = ktime_get();
 	ret = dma_resv_wait_timeout(i915_svm_resv(svm), DMA_RESV_USAGE_BOOKKEEP,
-				    false, msecs_to_jiffies(svm_wait_ms));
+				    false, msecs_to_jiffies(wait_ms(svm)));
 	ns = ktime_to_ns(ktime_sub(ktime_get(), start));
 	i915_svm_count(svm, WAITS, 1);
 	i915_svm_count(svm, WAIT_NS, ns);
