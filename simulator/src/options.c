@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LMEM_BAR_MIN (32ull << 20)
 #define LMEM_MIN     (256ull << 20)
 #define LMEM_DEFAULT (2ull << 30)
 #define LMEM_MAX     (16ull << 30)
@@ -27,7 +28,7 @@ static const char help[] =
     "                    a plain number counts MiB)\n"
     "  --lmem-bar SIZE[M|G]\n"
     "                    how much of it the CPU reaches through BAR 2: a power of two\n"
-    "                    from 256M (default: all)\n"
+    "                    from 32M (default: all)\n"
     "  --trace KINDS     log what happens: a comma-separated list of mmio, cmd, ctx, irq,\n"
     "                    mem, eu, or all\n"
     "  --log FILE        write messages and traces to FILE instead of stderr\n"
@@ -73,7 +74,7 @@ static bool parse_number(const char *text, char **end, unsigned long *value)
     return !errno;
 }
 
-static uint64_t parse_lmem(const char *option, const char *text)
+static uint64_t parse_size(const char *option, const char *text, uint64_t min)
 {
     unsigned long number;
     unsigned shift = 20;
@@ -81,14 +82,14 @@ static uint64_t parse_lmem(const char *option, const char *text)
     char *end;
 
     if (!parse_number(text, &end, &number) || number > LMEM_MAX >> 20)
-        usage("%s '%s': not a size from 256M to 16G", option, text);
+        usage("%s '%s': not a size from %uM to 16G", option, text, (unsigned)(min >> 20));
     if (*end == 'G')
         shift = 30;
     if (*end == 'G' || *end == 'M')
         end++;
     size = (uint64_t)number << shift;
-    if (*end || size < LMEM_MIN || size > LMEM_MAX)
-        usage("%s '%s': not a size from 256M to 16G", option, text);
+    if (*end || size < min || size > LMEM_MAX)
+        usage("%s '%s': not a size from %uM to 16G", option, text, (unsigned)(min >> 20));
     if (size & (size - 1))
         usage("%s '%s': not a power of two", option, text);
     return size;
@@ -152,10 +153,10 @@ void options_parse(struct options *options, int argc, char **argv)
             options->socket = parse_socket(optarg);
             break;
         case 'm':
-            options->lmem_size = parse_lmem("--lmem", optarg);
+            options->lmem_size = parse_size("--lmem", optarg, LMEM_MIN);
             break;
         case 'b':
-            options->lmem_bar = parse_lmem("--lmem-bar", optarg);
+            options->lmem_bar = parse_size("--lmem-bar", optarg, LMEM_BAR_MIN);
             break;
         case 't':
             options->trace |= parse_trace(optarg);

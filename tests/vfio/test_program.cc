@@ -124,6 +124,7 @@ TEST_F(Program, BadOptionsExitWith2AndSayWhy)
         {{"--socket", "s", "--lmem", ""}, "256M to 16G"},
         {{"--socket", "s", "--lmem", "99999999999999999999G"}, "256M to 16G"},
         {{"--socket", "s", "--lmem-bar", "100M"}, "--lmem-bar '100M'"},
+        {{"--socket", "s", "--lmem-bar", "16M"}, "32M to 16G"},
         {{"--socket", "s", "--lmem-bar", "4G"}, "larger than local memory"},
         {{"--socket", "s", "--lmem", "256M", "--lmem-bar", "512M"}, "larger than local memory"},
         {{"--socket", "s", "--trace", "mmio,foo"}, "'foo'"},
