@@ -34,10 +34,10 @@ def _guest_options(parser):
 
 def _options(args, command):
     env = dict(e.split("=", 1) if "=" in e else (e, os.environ.get(e, "")) for e in args.env)
-    return vm.Options(command=command, kernel=args.kernel, gpu=not args.no_gpu, lmem=args.lmem, lmem_bar=args.lmem_bar,
-                      mem=args.mem, smp=args.smp, iommu=args.iommu, trace=args.trace, append=args.append,
-                      i915=args.i915, env=env, timeout=args.timeout, build=not args.no_build,
-                      accel=args.accel, cwd=_guest_cwd())
+    return vm.Options(command=command, kernel=args.kernel, gpu=not args.no_gpu, lmem=args.lmem,
+                      lmem_bar=args.lmem_bar, mem=args.mem, smp=args.smp, iommu=args.iommu, trace=args.trace,
+                      append=args.append, i915=args.i915, env=env, timeout=args.timeout,
+                      build=not args.no_build, accel=args.accel, cwd=_guest_cwd())
 
 
 def _guest_cwd():

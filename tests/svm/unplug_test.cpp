@@ -126,6 +126,15 @@ class UnplugDevice : public Unplug
         Unplug::SetUp();
     }
 
+    /* A mirror, with all of the memory in the device. */
+    static void moveToDevice(Gpu &gpu, const Memory &m)
+    {
+        drm_i915_gem_vm_prefetch p;
+        ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
+        ASSERT_EQ(gpu.prefetch(m.data(), m.size(), I915_SVM_REGION_LOCAL, &p), 0);
+        ASSERT_EQ(p.moved, m.size());
+    }
+
     /* As after a hang that no reset cures. */
     static void wedge()
     {
@@ -189,10 +198,7 @@ TEST_F(UnplugDevice, PagesComeBack)
     Memory m(8 * kHuge, kHuge);
     fill(m, 0);
     Gpu gpu;
-    ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
-    drm_i915_gem_vm_prefetch p;
-    ASSERT_EQ(gpu.prefetch(m.data(), m.size(), I915_SVM_REGION_LOCAL, &p), 0);
-    ASSERT_EQ(p.moved, m.size());
+    ASSERT_NO_FATAL_FAILURE(moveToDevice(gpu, m));
     ASSERT_EQ(pagesPresent(m.data(), m.size()), 0u);
     const pid_t child = fork();
     if (!child) {
@@ -220,10 +226,7 @@ TEST_F(UnplugDevice, WhatAWedgedGpuHoldsComesBackOrRaisesSigbus)
         const drm_i915_memory_region_info local = gpu.localMemory();
         /* Memory beyond the BAR is taken first. */
         reached = local.probed_cpu_visible_size == local.probed_size;
-        ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
-        drm_i915_gem_vm_prefetch p;
-        ASSERT_EQ(gpu.prefetch(m.data(), m.size(), I915_SVM_REGION_LOCAL, &p), 0);
-        ASSERT_EQ(p.moved, m.size());
+        ASSERT_NO_FATAL_FAILURE(moveToDevice(gpu, m));
         wedge();
         if (!reached) {
             EXPECT_EQ(signalOfTouch(m.dwords()), SIGBUS) << "before the driver left";
@@ -254,10 +257,7 @@ TEST_F(UnplugDevice, WorkDoesNotKeepPages)
     fill(m, 0);
     {
         Gpu gpu;
-        ASSERT_EQ(gpu.enable(I915_SVM_VM_MIRROR), 0);
-        drm_i915_gem_vm_prefetch p;
-        ASSERT_EQ(gpu.prefetch(m.data(), m.size(), I915_SVM_REGION_LOCAL, &p), 0);
-        ASSERT_EQ(p.moved, m.size());
+        ASSERT_NO_FATAL_FAILURE(moveToDevice(gpu, m));
         gpu.submit(Batch().waitEqual(flag.data(), 1).storeDword(m.data(), 2));
         unplug();
         EXPECT_EQ(pagesPresent(m.data(), m.size()), m.size() / kPage);

@@ -16,11 +16,12 @@
  * follows its CPU address, whole extents so that its place in the 2 MiB does:
  * that makes large entries in the GPU's page table possible.
  *
- * Only the GPU needs to reach an extent, unless the CPU is to copy, so where the BAR
- * does not show all of local memory, extents come first from what it does not show. What they hold
- * comes back by the blitter then, or not at all: when the driver leaves, it does
- * so while the GPU still works. Contents that cannot come back, of a GPU that is
- * wedged or gone, stay device pages for good, and who touches them gets SIGBUS.
+ * Only the GPU needs to reach an extent, unless the CPU is to copy: where the
+ * BAR does not show all of local memory, extents come first from what it does
+ * not show. What they hold comes back by the blitter then, or not at all: when
+ * the driver leaves, it does so while the GPU still works. Contents that cannot
+ * come back, of a GPU that is wedged or gone, stay device pages for good, and
+ * who touches them gets SIGBUS.
  *
  * Locking: see &struct i915_svm_devmem. A page is freed under page-table
  * locks, so an extent whose last page goes is only put on a list; a worker
